@@ -1,0 +1,58 @@
+"""Where things lie in a project; pure, nothing is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["ProjectPaths"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPaths:
+    """The paths of one application.
+
+    Attributes:
+        root: the application's folder.
+        state: what ecrwiz remembers, `.ecrwiz/` unless ECRWIZ_STATE_DIR says otherwise; never committed.
+        terraform_state: a place for Terraform's local state other than its own default, or None.
+    """
+
+    root: Path
+    state: Path
+    terraform_state: Path | None = None
+
+    @property
+    def answers_file(self) -> Path:
+        """The answers, kept beside the application and meant to be committed."""
+        return self.root / "ecrwiz.toml"
+
+    @property
+    def infra(self) -> Path:
+        """The rendered Terraform."""
+        return self.root / "infra"
+
+    @property
+    def journal(self) -> Path:
+        """What was done."""
+        return self.state / "journal.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a run is going."""
+        return self.state / "lock"
+
+    @property
+    def logs(self) -> Path:
+        """A folder per run, a file per step."""
+        return self.state / "logs"
+
+    @property
+    def plan(self) -> Path:
+        """The saved Terraform plan that is applied."""
+        return self.state / "provision.tfplan"
+
+    @property
+    def children(self) -> Path:
+        """A note for each running child process, so that a later start finds one that outlived a crash."""
+        return self.state / "children"

@@ -1,0 +1,189 @@
+"""What the steps give: plain values that the journal keeps and the doors show. Never a secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "BuildResult",
+    "CredentialsResult",
+    "DestroyResult",
+    "FileChange",
+    "GithubResult",
+    "Plan",
+    "PlannedChange",
+    "ProvisionResult",
+    "PushResult",
+    "RenderResult",
+    "Result",
+    "SmokeResult",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a step gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One rendered file against what is there.
+
+    Attributes:
+        path: relative to the application's folder.
+        kind: `new`, `same`, `added` (nothing of what is there goes) or `changed`.
+        diff: a unified diff; empty when nothing changes.
+    """
+
+    path: str
+    kind: str
+    diff: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """One resource change that Terraform plans.
+
+    Attributes:
+        address: the resource's address.
+        action: `create`, `update`, `replace`, `delete` (Terraform's own words).
+        reason: why it must be replaced, in Terraform's word; may be empty.
+    """
+
+    address: str
+    action: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A Terraform plan in short."""
+
+    changes: tuple[PlannedChange, ...]
+
+    def count(self, *actions: str) -> int:
+        """How many changes have one of these actions."""
+        return sum(change.action in actions for change in self.changes)
+
+    def __str__(self) -> str:
+        add = self.count("create", "replace")
+        gone = self.count("delete", "replace")
+        return f"{add} to add, {self.count('update')} to change, {gone} to destroy"
+
+
+@dataclass(frozen=True, slots=True)
+class RenderResult(Result):
+    """Files written, left as they were because nothing changed, and kept because the person said so."""
+
+    written: tuple[str, ...]
+    same: tuple[str, ...]
+    kept: tuple[str, ...]
+    backups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult(Result):
+    """The image in the local engine.
+
+    Attributes:
+        image: name without tag.
+        tag: from the git commit.
+        image_id: the engine's id, `sha256:...`.
+        platform: `os/architecture` read back from the image.
+        size: bytes, uncompressed.
+    """
+
+    image: str
+    tag: str
+    image_id: str
+    platform: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeResult(Result):
+    """How the image answered.
+
+    Attributes:
+        url: what was asked, on this machine.
+        port: PORT inside the container.
+        status: HTTP status.
+        milliseconds: of the answer that counted.
+        started_after: seconds from start to that answer.
+    """
+
+    url: str
+    port: int
+    status: int
+    milliseconds: float
+    started_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionResult(Result):
+    """Terraform's outputs, named as in the article's series.
+
+    Attributes:
+        ecr_repo_url: the registry's host (the article's name for it).
+        ecr_repo_path: the repository's name.
+        aws_region: region.
+        aws_iam_access_id: the CI user's access key id.
+        aws_iam_access_key: the secret key, ENCRYPTED to the throwaway OpenPGP key, base64.
+        ci_user: the IAM user's name.
+        account: AWS account id.
+    """
+
+    ecr_repo_url: str
+    ecr_repo_path: str
+    aws_region: str
+    aws_iam_access_id: str
+    aws_iam_access_key: str
+    ci_user: str
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult(Result):
+    """The image in the registry.
+
+    Attributes:
+        image: registry host and repository name.
+        tags: what it is tagged there.
+        digest: `sha256:...` of the manifest, as the registry serves it.
+        size: bytes, compressed, as ECR says.
+        uploaded: False when the registry had this very image already.
+    """
+
+    image: str
+    tags: tuple[str, ...]
+    digest: str
+    size: int
+    uploaded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsResult(Result):
+    """The CI identity, proven; where its secret is kept, or an empty backend when it is not."""
+
+    access_key_id: str
+    arn: str
+    account: str
+    backend: str
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class GithubResult(Result):
+    """What GitHub lists after the export."""
+
+    repository: str
+    secrets: tuple[str, ...]
+    variables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyResult(Result):
+    """What was removed, and what was already gone; one line each."""
+
+    removed: tuple[str, ...]
+    absent: tuple[str, ...]

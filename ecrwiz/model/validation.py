@@ -1,0 +1,192 @@
+"""The rules of the systems that will receive an answer, checked once at the door.
+
+Each `check_*` gives the value in its final form or raises `ValueError` with a sentence that says what is
+allowed and shows a value that would work. Sources: ECR `CreateRepository` (repository name pattern, 2-256
+characters), IAM `CreateUser` (64 characters), RFC 6335 (ports), GitHub's rules for owners and repositories.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection
+from typing import Final
+from urllib.parse import urlsplit
+
+__all__ = [
+    "ECR_NAME_LIMIT",
+    "IAM_USER_LIMIT",
+    "check_api_url",
+    "check_choice",
+    "check_github_repository",
+    "check_image_tag",
+    "check_name",
+    "check_names_together",
+    "check_port",
+    "check_region",
+    "ci_user_name",
+    "repository_name",
+    "suggest_name",
+]
+
+ECR_NAME_LIMIT: Final = 256
+IAM_USER_LIMIT: Final = 64
+
+# One component of an ECR repository name. It is also free of everything that HCL, shell, JSON or a
+# Dockerfile would read as syntax, so an accepted name cannot break out of a rendered file.
+_NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+_GITHUB = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
+
+
+def repository_name(project_id: str, app: str) -> str:
+    """The ECR repository's name, as the article's series uses it."""
+    return f"web/{project_id}/{app}"
+
+
+def ci_user_name(project_id: str, env: str) -> str:
+    """The IAM user's name, as the article's series uses it."""
+    return f"ci-{project_id}-{env}-server-user"
+
+
+def suggest_name(text: str) -> str:
+    """The nearest allowed name to what was typed; `my-app` when nothing of it can be used."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-") or "my-app"
+
+
+def check_name(value: str, field: str) -> str:
+    """Check `project_id`, `env` or `app`: one component of an ECR repository name.
+
+    Raises:
+        ValueError: the name is not allowed.
+    """
+    value = value.strip()
+    if _NAME.fullmatch(value):
+        return value
+    if not value:
+        raise ValueError(f"{field} is empty: type lower-case letters and digits, such as {suggest_name('')}.")
+    raise ValueError(
+        f"{field} may hold lower-case letters and digits, with single '.', '_' or '-' between them; "
+        f"{suggest_name(value)} would work."
+    )
+
+
+def check_names_together(project_id: str, env: str, app: str) -> None:
+    """Check the names that are made of several answers against the limits of ECR and IAM.
+
+    Raises:
+        ValueError: a made name is too long.
+    """
+    user = ci_user_name(project_id, env)
+    if len(user) > IAM_USER_LIMIT:
+        room = len(project_id) + IAM_USER_LIMIT - len(user)
+        shorter = project_id[: max(room, 0)].rstrip("._-")
+        advice = f"; {shorter} would work" if shorter else ": shorten env too"
+        raise ValueError(
+            f"The IAM user {user} would be {len(user)} characters long and IAM allows {IAM_USER_LIMIT}: "
+            f"with env {env}, project_id may have {max(room, 0)}{advice}."
+        )
+    repository = repository_name(project_id, app)
+    if len(repository) > ECR_NAME_LIMIT:
+        room = ECR_NAME_LIMIT - len(repository) + len(app)
+        raise ValueError(
+            f"The repository name would be {len(repository)} characters long and ECR allows "
+            f"{ECR_NAME_LIMIT}: app may have {room}; nextjs would work."
+        )
+
+
+def check_port(value: str | int) -> int:
+    """Check a TCP port.
+
+    Raises:
+        ValueError: not a whole number from 1 to 65535.
+    """
+    text = str(value).strip()
+    if text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535:
+        return int(text)
+    raise ValueError("port is a whole number from 1 to 65535; 3000 would work.")
+
+
+def check_region(value: str, known: Collection[str]) -> str:
+    """Check an AWS region against the regions that botocore knows, of any partition.
+
+    Raises:
+        ValueError: no such region.
+    """
+    value = value.strip()
+    if value in known:
+        return value
+    near = difflib.get_close_matches(value.lower(), sorted(known), n=1, cutoff=0.5)
+    example = near[0] if near else "us-east-1"
+    said = f"{value} is no AWS region" if value else "region is empty"
+    raise ValueError(f"{said}: it is a code such as {example}; {example} would work.")
+
+
+def check_choice(value: str, field: str, choices: Collection[str]) -> str:
+    """Check one of a few words.
+
+    Raises:
+        ValueError: not one of them.
+    """
+    value = value.strip()
+    if value in choices:
+        return value
+    ordered = list(choices)
+    raise ValueError(f"{field} is one of {', '.join(ordered)}; {ordered[0]} would work.")
+
+
+def check_github_repository(value: str) -> str:
+    """Check `OWNER/NAME`; empty means that there is none.
+
+    Raises:
+        ValueError: not of that form.
+    """
+    value = value.strip()
+    if not value or _GITHUB.fullmatch(value):
+        return value
+    raise ValueError(
+        "github_repository is OWNER/NAME as in the address on GitHub; octocat/hello-world would work."
+    )
+
+
+def check_image_tag(value: str) -> str:
+    """Check an image tag (OCI distribution specification); empty means: from the git commit.
+
+    Raises:
+        ValueError: not a tag.
+    """
+    value = value.strip()
+    if not value or re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", value):
+        return value
+    raise ValueError(
+        "image_tag may hold up to 128 letters, digits, '_', '.' and '-', and begins with no '.' or '-'; "
+        "v1.0.0 would work."
+    )
+
+
+def check_api_url(value: str) -> str:
+    """Check the address of GitHub's API: https, or http to this machine only (the token travels over it).
+
+    Raises:
+        ValueError: not such an address.
+    """
+    value = value.strip().rstrip("/")
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), "", None
+    loopback = host in {"localhost", "127.0.0.1", "::1"}
+    extras = (
+        parts.query or parts.fragment or parts.username or any(c.isspace() or c in "\"'\\" for c in value)
+    )
+    if (
+        host
+        and port != 0
+        and not extras
+        and (parts.scheme == "https" or (parts.scheme == "http" and loopback))
+    ):
+        return value
+    raise ValueError(
+        "github_api_url is the https address of GitHub's API; "
+        "https://api.github.com or https://github.example.com/api/v3 would work."
+    )
