@@ -1,0 +1,1 @@
+"""One outside system per module; services translate its errors at their edge."""

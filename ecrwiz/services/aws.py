@@ -1,0 +1,185 @@
+"""AWS: who we are, which regions there are, and calls whose failures are told in plain words.
+
+`Aws.call` is the one place where botocore is used; `services.ecr` and `services.iam` are given it as a function.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import configparser
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ecrwiz.model.errors import EcrwizError, MissingToolError, RemoteError
+from ecrwiz.model.redact import Secret
+
+__all__ = ["Aws", "Identity", "configured_region", "credential_hint", "known_regions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who AWS says we are."""
+
+    account: str
+    arn: str
+
+    @property
+    def is_root(self) -> bool:
+        """The account's root user, which should not be used for daily work."""
+        return self.arn.endswith(":root")
+
+
+@cache
+def known_regions() -> frozenset[str]:
+    """The codes of all regions in all partitions, from the data that botocore carries."""
+    data = json.loads((resources.files("botocore") / "data" / "partitions.json").read_text("utf-8"))
+    names = (name for partition in data["partitions"] for name in partition["regions"])
+    return frozenset(name for name in names if not name.endswith("-global"))
+
+
+def configured_region(environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """The region that the person's AWS set-up names, and where it is said; read without the SDK."""
+    for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        if environ.get(variable):
+            return environ[variable], variable
+    path = Path(environ.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
+    profile = environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or "default"
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read(path, encoding="utf-8")
+    except (OSError, configparser.Error, UnicodeDecodeError):
+        return None
+    section = "default" if profile == "default" else f"profile {profile}"
+    region = parser.get(section, "region", fallback="")
+    return (region, f"AWS profile {profile}") if region else None
+
+
+def credential_hint(environ: Mapping[str, str]) -> str:
+    """Which credentials the SDK would take, told without a call: enough to notice that they changed."""
+    if environ.get("AWS_ACCESS_KEY_ID"):
+        return f"key {environ['AWS_ACCESS_KEY_ID']}"
+    return f"profile {environ.get('AWS_PROFILE') or environ.get('AWS_DEFAULT_PROFILE') or 'default'}"
+
+
+class Aws:
+    """AWS in one region, as the person (their own credential chain) or as a given access key."""
+
+    def __init__(self, region: str, key: tuple[str, Secret] | None = None) -> None:
+        self.region = region
+        self._key = key
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()  # a boto3 session makes one client at a time
+
+    async def call(self, service: str, operation: str, /, **parameters: object) -> dict[str, Any]:
+        """Call an operation of a service.
+
+        Raises:
+            RemoteError: AWS refused; `code` is its error code.
+            MissingToolError: no usable credentials, or AWS cannot be reached.
+        """
+        return await asyncio.to_thread(self._call, service, operation, parameters)
+
+    async def identity(self) -> Identity:
+        """Ask STS who we are.
+
+        Raises:
+            RemoteError: the credentials are refused.
+            MissingToolError: there are none, or AWS cannot be reached.
+        """
+        found = await self.call("sts", "get_caller_identity")
+        return Identity(found["Account"], found["Arn"])
+
+    def _call(self, service: str, operation: str, parameters: Mapping[str, object]) -> dict[str, Any]:
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            answer: dict[str, Any] = getattr(self._client(service), operation)(**parameters)
+        except ClientError as error:
+            raise _refused(service, operation, error.response.get("Error", {})) from error
+        except (BotoCoreError, Boto3Error) as error:
+            raise _unreachable(error) from error
+        return answer
+
+    def _client(self, service: str) -> Any:  # noqa: ANN401  # boto3 makes its clients at run time
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._session().client(service, config=self._config())
+            return self._clients[service]
+
+    def _session(self) -> Any:  # noqa: ANN401
+        import boto3
+
+        if self._key is None:
+            return boto3.Session(region_name=self.region)
+        access_key_id, secret = self._key
+        return boto3.Session(
+            aws_access_key_id=access_key_id, aws_secret_access_key=secret.reveal(), region_name=self.region
+        )
+
+    @staticmethod
+    def _config() -> Any:  # noqa: ANN401
+        from botocore.config import Config
+
+        return Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "max_attempts": 4})
+
+
+_LOG_IN = "Log in again, for instance with `aws sso login` or `aws login`, and run the step again."
+
+_REFUSED: Mapping[str, tuple[str, str]] = {
+    "ExpiredToken": ("Your AWS session has expired.", _LOG_IN),
+    "ExpiredTokenException": ("Your AWS session has expired.", _LOG_IN),
+    "RequestExpired": ("AWS refused a request as too old.", "Check this machine's clock, or log in again."),
+    "InvalidClientTokenId": (
+        "AWS does not know this access key.",
+        "Check which profile is used (AWS_PROFILE).",
+    ),
+    "UnrecognizedClientException": (
+        "AWS does not know this access key.",
+        "Check which profile is used (AWS_PROFILE).",
+    ),
+    "SignatureDoesNotMatch": (
+        "AWS refused the signature: the secret access key does not belong to its id.",
+        "Check the profile's secret, and this machine's clock.",
+    ),
+}
+
+
+def _refused(service: str, operation: str, error: Mapping[str, Any]) -> EcrwizError:
+    code = str(error.get("Code", "Unknown"))
+    if code in _REFUSED:
+        message, hint = _REFUSED[code]
+        return RemoteError(message, hint, code=code)
+    said = str(error.get("Message") or code).strip()
+    hint = ""
+    if "AccessDenied" in code or "not authorized" in said or code in {"403", "UnauthorizedOperation"}:
+        hint = "Ask for that permission, or use a profile that has it (AWS_PROFILE)."
+    call = operation.replace("_", " ")
+    return RemoteError(f"AWS refused to {call} ({service}): {said.rstrip('.')}.", hint, code=code)
+
+
+def _unreachable(error: Exception) -> EcrwizError:
+    from botocore import exceptions as known
+
+    sso = (known.SSOTokenLoadError, known.UnauthorizedSSOTokenError, known.TokenRetrievalError)
+    if isinstance(error, known.NoCredentialsError | known.PartialCredentialsError):
+        return MissingToolError(
+            "There are no AWS credentials on this machine.",
+            "Log in with `aws login` or `aws configure sso`, or set AWS_PROFILE to a profile that has some.",
+        )
+    if isinstance(error, known.ProfileNotFound):
+        return MissingToolError(f"{error}.", "Set AWS_PROFILE to a profile of your ~/.aws/config.")
+    if isinstance(error, sso):
+        return MissingToolError("Your AWS single sign-on session is missing or has expired.", _LOG_IN)
+    network = (known.ConnectionError, known.HTTPClientError)
+    if isinstance(error, network):
+        return MissingToolError(
+            f"AWS cannot be reached: {error}", "Check the network, and run the step again."
+        )
+    return MissingToolError(f"The AWS SDK stopped: {error}", "Check your AWS configuration (~/.aws/config).")

@@ -1,0 +1,217 @@
+"""The local file system: whole files in, whole files out, and nothing half written."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ecrwiz.model.errors import BadInputError, EcrwizError, ToolFailedError
+
+__all__ = ["backup", "diff", "digest", "is_locked", "lock", "read_text", "write_atomic"]
+
+_ELSEWHERE: Final = "Some network drives know no locks: set ECRWIZ_STATE_DIR to a folder on a local disk."
+
+
+def read_text(path: Path) -> str | None:
+    """A file's text; None when there is no such file. A byte order mark is dropped, line ends stay.
+
+    Raises:
+        BadInputError: it is a folder, or no UTF-8 text.
+        ToolFailedError: the system does not let it be read.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except IsADirectoryError as error:
+        raise BadInputError(
+            f"{path} is a folder and should be a file.", "Move it away and try again."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{path} is not UTF-8 text.", "Save it as UTF-8 and try again.") from error
+    except OSError as error:
+        raise ToolFailedError(
+            f"{path} cannot be read: {error.strerror}.", "Check its permissions."
+        ) from error
+
+
+def write_atomic(path: Path, text: str, *, executable: bool = False, private: bool = False) -> None:
+    """Write a file so that at any moment it is wholly the old one or wholly the new one.
+
+    Folders that are missing are made. A symbolic link stays one: the file that it points to is replaced.
+
+    Args:
+        path: the file.
+        text: its content, written as it is in UTF-8.
+        executable: everyone who may read it may run it.
+        private: only this user may read it, and the folders that are made for it.
+
+    Raises:
+        ToolFailedError: no permission, no space, or something else stands in its place.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
+        scratch = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
+        # The system itself takes the umask off the mode; from the start nobody else may read a private file.
+        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text.encode())
+                file.flush()
+                _set_mode(file.fileno(), target, executable=executable, private=private)
+                os.fsync(file.fileno())
+            scratch.replace(target)
+        except BaseException:  # an interrupt, too, must leave no stray file
+            scratch.unlink(missing_ok=True)
+            raise
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise ToolFailedError(
+            f"{path} could not be written: {error.strerror}; it is as it was before.",
+            "Check the permissions of its folder and the space on the disk.",
+        ) from error
+
+
+def backup(path: Path) -> Path:
+    """Copy a file to a new name beside it: `NAME.ecrwiz-backup`, then `-2`, `-3` and so on.
+
+    Returns:
+        The copy. No file is ever overwritten.
+
+    Raises:
+        ToolFailedError: it cannot be copied.
+    """
+    copy, number = path.with_name(f"{path.name}.ecrwiz-backup"), 1
+    try:
+        while True:
+            try:
+                with path.open("rb") as source, copy.open("xb") as file:
+                    try:
+                        shutil.copyfileobj(source, file)
+                        os.fchmod(file.fileno(), stat.S_IMODE(os.fstat(source.fileno()).st_mode))
+                        file.flush()
+                        os.fsync(file.fileno())
+                    except BaseException:
+                        copy.unlink(missing_ok=True)
+                        raise
+                return copy
+            except FileExistsError:
+                number += 1
+                copy = path.with_name(f"{path.name}.ecrwiz-backup-{number}")
+    except OSError as error:
+        raise ToolFailedError(
+            f"{path} could not be copied to {copy.name}: {error.strerror}; it is as it was before.",
+            "Check the permissions of its folder and the space on the disk.",
+        ) from error
+
+
+def diff(label: str, old: str | None, new: str) -> str:
+    """A unified diff, as `git diff` shows it.
+
+    Args:
+        label: the file's name in the header.
+        old: the text that is there; None when there is no file.
+        new: the text that is to be there.
+
+    Returns:
+        The diff; empty when nothing changes. A carriage return is shown as `^M`, since line ends are
+        otherwise not to be seen.
+    """
+    before = "/dev/null" if old is None else f"a/{label}"
+    lines = difflib.unified_diff(_split(old or ""), _split(new), before, f"b/{label}")
+    shown = (line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+    return "".join(shown).replace("\r", "^M")
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold a lock file; it is free again when this process ends in whatever way.
+
+    Raises:
+        EcrwizError: another process holds it.
+        ToolFailedError: the file cannot be made.
+    """
+    import fcntl
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ToolFailedError(
+            f"{path} could not be made: {error.strerror}.", "Check the permissions."
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            who = f" (pid {holder})" if holder.isdigit() else ""
+            raise EcrwizError(
+                f"Another ecrwiz run{who} is at work in this project.",
+                "Wait until it ends, or end it with Ctrl-C.",
+            ) from error
+        except OSError as error:
+            raise ToolFailedError(f"{path} cannot be locked: {error.strerror}.", _ELSEWHERE) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+        # The file stays: removing it would let two processes hold two files of one name.
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether another process holds the lock file now; nothing is made."""
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def digest(text: str) -> str:
+    """A short fingerprint of a text: the first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _set_mode(descriptor: int, target: Path, *, executable: bool, private: bool) -> None:
+    """Give a new file the permissions of the one that it replaces, if there is one."""
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    if not private:
+        with contextlib.suppress(FileNotFoundError):
+            mode = stat.S_IMODE(target.stat().st_mode)
+    os.fchmod(descriptor, mode | (mode & 0o444) >> 2 if executable else mode)
+
+
+def _split(text: str) -> list[str]:
+    """Lines with their ends, split at LF only; `str.splitlines` would split at form feeds and more."""
+    lines = [f"{line}\n" for line in text.split("\n")]
+    lines[-1] = lines[-1].removesuffix("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

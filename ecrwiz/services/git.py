@@ -1,0 +1,127 @@
+"""What git knows about the application's folder: commit, changes, branch, remotes, ignored files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ecrwiz.model.errors import ToolFailedError
+from ecrwiz.model.redact import plain
+from ecrwiz.services import process
+
+__all__ = ["GitState", "describe", "image_tag", "is_ignored"]
+
+_SHA_LENGTH: Final = 12  # characters of the commit in an image tag
+_REMOTE = re.compile(r"(?P<name>[^\t]+)\t(?P<url>.+) \(fetch\)(?: \[[^\]]*\])?")
+_USER_INFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/]*@")
+# A git hook sets these; they would make git look at another repository than the folder's.
+_REDIRECTIONS: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE")
+
+
+@dataclass(frozen=True, slots=True)
+class GitState:
+    """The state of the folder.
+
+    Attributes:
+        commit: the checked-out commit's full id; empty before the first commit.
+        dirty: files of this folder are changed, or new and not ignored.
+        branch: its name; empty when no branch is checked out.
+        remotes: fetch URLs by name, without user names and tokens.
+    """
+
+    commit: str
+    dirty: bool
+    branch: str
+    remotes: dict[str, str] = field(default_factory=dict)
+
+
+async def describe(root: Path) -> GitState | None:
+    """Read the state of a folder that may lie anywhere inside a repository's work tree.
+
+    Returns:
+        None when git is not installed or the folder is in no repository.
+
+    Raises:
+        ToolFailedError: git refuses to work there, for instance because another user owns the repository.
+    """
+    status = await _git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--", ".")
+    remotes = await _git(root, "remote", "-v") if status is not None else None
+    if status is None or remotes is None:
+        return None
+    headers: dict[str, str] = {}
+    dirty = False
+    for entry in status.split("\0"):
+        if entry.startswith("# "):
+            name, _, value = entry[2:].partition(" ")
+            headers[name] = value
+        elif entry:
+            dirty = True
+    commit, branch = headers.get("branch.oid", ""), headers.get("branch.head", "")
+    return GitState(
+        commit="" if commit == "(initial)" else commit,
+        dirty=dirty,
+        branch="" if branch == "(detached)" else branch,
+        remotes=_remotes(remotes.splitlines()),
+    )
+
+
+def image_tag(state: GitState) -> str:
+    """Name an image after its source: the commit's first 12 characters, and `-dirty` when it is not all."""
+    commit = state.commit[:_SHA_LENGTH] or "uncommitted"
+    return f"{commit}-dirty" if state.dirty else commit
+
+
+async def is_ignored(root: Path, paths: Sequence[str]) -> set[str]:
+    """Say which of these paths, relative to the folder, git would not commit; none without a repository.
+
+    Raises:
+        ToolFailedError: git refuses to work there.
+    """
+    if not paths:
+        return set()
+    # Behind `./` no name is taken for a pathspec with magic, such as `:(top)x`.
+    asked = "\0".join(f"./{path}" for path in paths).encode("utf-8", "surrogateescape")
+    answer = await _git(root, "check-ignore", "--stdin", "-z", given=asked, fine=(0, 1))
+    return {path.removeprefix("./") for path in (answer or "").split("\0") if path}
+
+
+def _remotes(lines: Iterable[str]) -> dict[str, str]:
+    found = (_REMOTE.fullmatch(line) for line in lines)
+    return {match["name"]: _USER_INFO.sub(r"\1", match["url"]) for match in found if match}
+
+
+async def _git(root: Path, *words: str, given: bytes | None = None, fine: tuple[int, ...] = (0,)) -> str | None:
+    """Run git; None when there is no git or no work tree."""
+    if process.which("git") is None:
+        return None
+    env = process.child_environment(
+        {
+            "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_TERMINAL_PROMPT": "0",
+            "LC_ALL": "C",
+        }
+    )
+    for name in _REDIRECTIONS:
+        env.pop(name, None)
+    answer = await process.capture(["git", *words], cwd=root, env=env, input=given)
+    if answer.returncode in fine:
+        return answer.stdout
+    said = plain(answer.stderr)
+    if "not a git repository" in said or "must be run in a work tree" in said:
+        return None
+    if "dubious ownership" in said:
+        fix = re.search(r"git config --global --add safe\.directory .+", said)
+        command = fix[0].strip() if fix else f"git config --global --add safe.directory {shlex.quote(str(root))}"
+        raise ToolFailedError(
+            f"Git does not read {root} because another user owns it.",
+            f"If you trust that folder, run: {command}",
+        )
+    fatal = [line for line in said.splitlines() if line.startswith("fatal: ")]
+    cause = fatal[0].removeprefix("fatal: ") if fatal else said.strip() or f"exit code {answer.returncode}"
+    raise ToolFailedError(
+        f"`git {words[0]}` failed in {root}: {cause}.", "Run `git status` there to see what is wrong."
+    )

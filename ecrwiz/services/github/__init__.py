@@ -1,0 +1,12 @@
+"""GitHub: the repository that a remote means, a token for it, and what a workflow needs there.
+
+A secret leaves this process only inside a sealed box that GitHub alone can open. A token is sent only to the
+host that it is for, over HTTPS (plain HTTP to this machine alone), and never in a command line.
+"""
+
+from __future__ import annotations
+
+from ecrwiz.services.github.client import GitHub, Repository
+from ecrwiz.services.github.remote import api_url_for, find_token, parse_remote, token_entry
+
+__all__ = ["GitHub", "Repository", "api_url_for", "find_token", "parse_remote", "token_entry"]

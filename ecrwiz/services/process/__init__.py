@@ -1,0 +1,23 @@
+"""Child processes: the only place that starts one.
+
+Each child gets no keyboard, a session of its own (so that a signal reaches its whole group) and an
+environment without our secrets. Stopping goes down a ladder of SIGINT, SIGTERM, SIGKILL, and nothing returns
+before the group is gone: Terraform needs the first rung to save its state and free its lock.
+"""
+
+from __future__ import annotations
+
+from ecrwiz.services.process.child import child_environment
+from ecrwiz.services.process.notes import end_survivors
+from ecrwiz.services.process.run import Captured, Finished, capture, shell_words, stream, which
+
+__all__ = [
+    "Captured",
+    "Finished",
+    "capture",
+    "child_environment",
+    "end_survivors",
+    "shell_words",
+    "stream",
+    "which",
+]

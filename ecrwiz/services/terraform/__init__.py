@@ -1,0 +1,194 @@
+"""Terraform, driven by its machine-readable stream, never by its human text.
+
+Sources: developer.hashicorp.com/terraform/internals/machine-readable-ui (messages), .../cli/config/config-file
+(provider_installation and the implicit mirror folders).
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ecrwiz.model.errors import MissingToolError, ToolFailedError
+from ecrwiz.model.ports import OnLines, OnProgress, ignore
+from ecrwiz.model.results import Plan
+from ecrwiz.services import process
+from ecrwiz.services.terraform.mirror import find_mirror, mirror_config
+from ecrwiz.services.terraform.stream import Stream
+
+__all__ = ["Terraform", "find_mirror"]
+
+_NO_REGISTRY = "Failed to query available provider packages"
+_GRACE = 120.0  # seconds that an interrupted apply may take to save its state and free its lock
+
+
+class Terraform:
+    """Terraform in one folder.
+
+    Args:
+        infra: the folder with the .tf files.
+        work: a folder of ecrwiz's own, for a generated CLI configuration and notes on running children.
+        environ: where TF_* settings and HOME are looked up.
+        state: a file for local state, or None for what the folder's backend says.
+        data: a folder for the provider's links and the backend's settings instead of `.terraform`.
+        mirror: a folder with unpacked providers, or None to use the registry and look for one if it is out of reach.
+        on_lines: takes readable lines.
+        on_command: takes each command as a person could type it.
+    """
+
+    def __init__(
+        self,
+        infra: Path,
+        work: Path,
+        environ: Mapping[str, str],
+        *,
+        state: Path | None = None,
+        data: Path | None = None,
+        mirror: Path | None = None,
+        on_lines: OnLines = ignore,
+        on_command: Callable[[str], None] = ignore,
+    ) -> None:
+        self._infra = infra
+        self._work = work
+        self._environ = environ
+        self._state = state
+        self._data = data
+        self._mirror = mirror
+        self._on_lines = on_lines
+        self._on_command = on_command
+
+    async def init(self) -> None:
+        """Install the provider and set up the backend.
+
+        Raises:
+            MissingToolError: no Terraform, or the provider can be had from nowhere.
+            ToolFailedError: Terraform refused.
+        """
+        backend = [f"-backend-config=path={self._state}", "-reconfigure"] if self._state else []
+        try:
+            await self._stream("init", "-input=false", "-json", *backend)
+        except ToolFailedError as error:
+            if _NO_REGISTRY not in error.message or self._mirror is not None:
+                raise
+            self._mirror = find_mirror(self._environ)
+            if self._mirror is None:
+                raise MissingToolError(
+                    "Terraform's registry cannot be reached, so the AWS provider cannot be installed.",
+                    "Check the network, or set ECRWIZ_TERRAFORM_MIRROR to a folder that holds the provider.",
+                ) from error
+            self._on_lines([f"Terraform's registry cannot be reached: using the provider in {self._mirror}."])
+            await self._stream("init", "-input=false", "-json", *backend)
+
+    async def plan(
+        self,
+        out: Path,
+        *,
+        replace: Sequence[str] = (),
+        destroy: bool = False,
+        lock: bool = True,
+        variables: Mapping[str, str] | None = None,
+    ) -> Plan:
+        """Plan into a file.
+
+        Args:
+            out: the plan's file.
+            replace: addresses that are to be made anew.
+            destroy: plan to remove everything.
+            lock: False when nothing will be applied and the state must not be touched.
+            variables: values for input variables; public ones only, for they stand in the command line.
+
+        Raises:
+            ToolFailedError: Terraform refused.
+        """
+        arguments = ["-input=false", "-json", f"-out={out}"]
+        arguments += ["-lock-timeout=60s"] if lock else ["-lock=false"]
+        arguments += ["-destroy"] if destroy else []
+        arguments += [f"-replace={address}" for address in replace]
+        arguments += [f"-var={name}={value}" for name, value in (variables or {}).items()]
+        stream = await self._stream("plan", *arguments)
+        return Plan(tuple(stream.changes))
+
+    async def apply(self, plan: Path, total: int, on_progress: OnProgress) -> None:
+        """Apply a saved plan.
+
+        Args:
+            plan: the file that `plan` wrote.
+            total: how many changes it holds.
+            on_progress: takes how many are done.
+
+        Raises:
+            ToolFailedError: a change failed; those before it are in the state.
+        """
+        await self._stream(
+            "apply", "-input=false", "-json", "-lock-timeout=60s", str(plan), progress=(total, on_progress)
+        )
+
+    async def outputs(self) -> dict[str, Any]:
+        """The outputs in the state; empty when there is none."""
+        text = await self._capture("output", "-json")
+        return {name: item["value"] for name, item in json.loads(text or "{}").items()}
+
+    async def addresses(self) -> frozenset[str]:
+        """The addresses of all resources in the state."""
+        try:
+            text = await self._capture("state", "list")
+        except ToolFailedError as error:
+            if "No state file was found" in error.message:
+                return frozenset()
+            raise
+        return frozenset(text.split())
+
+    async def adopt(self, address: str, identifier: str) -> None:
+        """Take a resource that exists into the state.
+
+        Raises:
+            ToolFailedError: Terraform refused.
+        """
+        await self._capture("import", "-input=false", "-no-color", "-lock-timeout=60s", address, identifier)
+        self._on_lines([f"{address}: taken over ({identifier} existed already)."])
+
+    async def _stream(self, *arguments: str, progress: tuple[int, OnProgress] | None = None) -> Stream:
+        argv = self._argv(*arguments)
+        self._on_command(shlex.join(["terraform", f"-chdir={self._infra.name}", *arguments]))
+        stream = Stream(self._on_lines, progress)
+        ended = await process.stream(
+            argv,
+            cwd=self._infra,
+            env=self._env(),
+            on_lines=stream.feed,
+            grace=_GRACE,
+            notes=self._work / "children",
+        )
+        if ended.returncode != 0:
+            raise ToolFailedError(stream.failure(arguments[0], ended.returncode))
+        return stream
+
+    async def _capture(self, *arguments: str) -> str:
+        argv = self._argv(*arguments)
+        if arguments[0] == "import":
+            self._on_command(shlex.join(["terraform", f"-chdir={self._infra.name}", *arguments]))
+        done = await process.capture(argv, cwd=self._infra, env=self._env(), timeout=300)
+        if done.returncode != 0:
+            said = " ".join((done.stderr or done.stdout).replace("│", " ").replace("╷", " ").split())
+            raise ToolFailedError(f"terraform {arguments[0]} failed: {said[:600]}")
+        return done.stdout
+
+    def _argv(self, *arguments: str) -> list[str]:
+        program = process.which("terraform")
+        if program is None:
+            raise MissingToolError(
+                "Terraform is not on this machine (not found on PATH).",
+                "Install it from https://developer.hashicorp.com/terraform/install (1.6 or newer).",
+            )
+        return [program, *arguments]
+
+    def _env(self) -> dict[str, str]:
+        extra = {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_INPUT": "0"}
+        if self._data is not None:
+            extra["TF_DATA_DIR"] = str(self._data)
+        if self._mirror is not None:
+            extra["TF_CLI_CONFIG_FILE"] = str(mirror_config(self._mirror, self._work))
+        return process.child_environment(extra)

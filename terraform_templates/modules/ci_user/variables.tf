@@ -1,0 +1,31 @@
+variable "project_id" {
+  description = "Names the project in the user's name."
+  type        = string
+}
+
+variable "env" {
+  description = "The environment that the user works for."
+  type        = string
+
+  validation {
+    # IAM's own limit, said before anything is made.
+    condition     = length("ci-${var.project_id}-${var.env}-server-user") <= 64
+    error_message = "The user's name ci-<project_id>-<env>-server-user may have 64 characters: shorten project_id or env."
+  }
+}
+
+variable "ecr_resource_arns" {
+  description = "The repositories that the user may push to, by ARN."
+  type        = list(string)
+
+  validation {
+    # Not the ARNs themselves: they are unknown until the repository is made.
+    condition     = length(var.ecr_resource_arns) > 0
+    error_message = "ecr_resource_arns needs at least one repository's ARN."
+  }
+}
+
+variable "pgp_key" {
+  description = "An OpenPGP public key in base64; the access key's secret is encrypted to it."
+  type        = string
+}
