@@ -1,0 +1,372 @@
+"""The command line: reads options, opens the project, hands over to the engine or the wizard, gives the exit code.
+
+Exit codes: 0 done, 1 a step failed, 2 bad input, 3 a tool or service is missing, 130 cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ecrwiz import __version__
+from ecrwiz.crash import crash_file
+from ecrwiz.model.errors import BadInputError, EcrwizError
+
+if TYPE_CHECKING:
+    from ecrwiz.console import Plain
+    from ecrwiz.flow.context import Approvals
+    from ecrwiz.flow.engine import Engine
+    from ecrwiz.flow.events import Asked, Event, Reply, RunFinished, StepId
+    from ecrwiz.flow.project import Project
+
+__all__ = ["main"]
+
+_STEPS = ("render", "build", "smoke-test", "provision", "push", "credentials", "github")
+_T = TypeVar("_T")
+
+
+@dataclass
+class _Door:
+    """What the global options said."""
+
+    root: Path
+    sandbox: bool
+    keep: bool
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    try:
+        code = commands.main(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        sys.stdout = None  # else Python complains once more while it exits
+        code = 0
+    except EcrwizError as error:
+        click.echo(f"ecrwiz: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"        {error.hint}", err=True)
+        code = error.exit_code
+    except Exception as error:  # noqa: BLE001  # this door's one broad except: the traceback goes to a file
+        click.echo(f"ecrwiz: stopped on an error in ecrwiz itself ({type(error).__name__}).", err=True)
+        click.echo(f"        The details for a report are in {crash_file(error)}.", err=True)
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-C", "--project", "root", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
+              help="The application's folder (default: this one).")  # fmt: skip
+@click.option(
+    "--sandbox", is_flag=True, help="Try everything against stand-ins on this machine; no AWS account."
+)
+@click.option("--keep-sandbox", is_flag=True, envvar="ECRWIZ_KEEP_SANDBOX",
+              help="Leave the sandbox running at the end, for the next command.")  # fmt: skip
+@click.version_option(__version__, prog_name="ecrwiz")
+@click.pass_context
+def commands(context: click.Context, root: Path, *, sandbox: bool, keep_sandbox: bool) -> int:
+    """Take a Node application to a private ECR repository, with a CI identity that can only push there.
+
+    Without a command the wizard opens.
+    """
+    context.obj = door = _Door(root, sandbox or keep_sandbox, keep_sandbox)
+    if context.invoked_subcommand is not None:
+        return 0
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        click.echo(context.get_help())
+        return 0
+    with _world(door, build=True):
+        project = asyncio.run(_open(door, ()))
+        from ecrwiz.app import EcrwizApp
+
+        return EcrwizApp(project).run() or 0
+
+
+def _answers_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--set", "sets", multiple=True, metavar="KEY=VALUE",
+                        help="Give an answer, such as region=eu-west-1; may be repeated.")(function)  # fmt: skip
+
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+
+@commands.command()
+@click.argument("steps", nargs=-1, type=click.Choice(_STEPS))
+@click.option(
+    "--yes", is_flag=True, help="Agree to everything: replace files (copies are kept), apply the plan."
+)
+@click.option("--force", is_flag=True, help="Run steps though they are fresh.")
+@_answers_option
+@_json_option
+@click.pass_obj
+def run(
+    door: _Door, steps: tuple[str, ...], sets: tuple[str, ...], *, yes: bool, force: bool, as_json: bool
+) -> int:
+    """Run STEPS, or everything that is not fresh."""
+    from ecrwiz.flow.context import Approvals
+    from ecrwiz.flow.events import StepId
+
+    wanted = tuple(StepId(step) for step in steps)
+    with _world(door, build=not wanted or StepId.BUILD in wanted):
+        return _alone(_run(door, wanted, sets, Approvals(everything=yes), force=force, as_json=as_json))
+
+
+@commands.command()
+@_answers_option
+@_json_option
+@click.pass_obj
+def status(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
+    """Show how every step stands; nothing is run."""
+    with _world(door):
+        return _alone(_status(door, sets, as_json=as_json))
+
+
+@commands.command()
+@_answers_option
+@_json_option
+@click.pass_obj
+def plan(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
+    """Show what a run would write and create; nothing is changed."""
+    with _world(door):
+        return _alone(_plan(door, sets, as_json=as_json))
+
+
+@commands.command()
+@click.option("--yes", is_flag=True, help="Do not ask; needs --confirm.")
+@click.option("--confirm", metavar="PROJECT_ID", default="", help="The project's id, typed out.")
+@_answers_option
+@_json_option
+@click.pass_obj
+def destroy(door: _Door, confirm: str, sets: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
+    """Remove everything that ecrwiz made outside this folder."""
+    with _world(door):
+        return _alone(_destroy(door, confirm, sets, yes=yes, as_json=as_json))
+
+
+@commands.group()
+def sandbox() -> None:
+    """Look after a kept sandbox."""
+
+
+@sandbox.command("stop")
+@click.pass_obj
+def sandbox_stop(door: _Door) -> int:
+    """Stop the kept sandbox of this project and remove what it held."""
+    from ecrwiz.sandbox.client import stop
+
+    stopped = stop(_sandbox_folder(door))
+    click.echo("The sandbox is gone." if stopped else "No sandbox is kept here.")
+    return 0
+
+
+def _sandbox_folder(door: _Door) -> Path:
+    return door.root.absolute() / ".ecrwiz" / "sandbox"
+
+
+@contextlib.contextmanager
+def _world(door: _Door, *, build: bool = False) -> Iterator[None]:
+    """Point this process at the sandbox when it is wanted; the rest of the product never knows."""
+    if not door.sandbox:
+        yield
+        return
+    from ecrwiz.sandbox import Sandbox, base_image
+    from ecrwiz.services import node_app, templates
+
+    app = node_app.detect(door.root.absolute())
+    if build:
+        base_image.ensure_base_image(templates.base_image(app), lambda text: click.echo(text, err=True))
+    box = Sandbox.attach_or_start(_sandbox_folder(door), keep=door.keep)
+    try:
+        for name in box.remove:
+            os.environ.pop(name, None)
+        os.environ.update(box.environment())
+        yield
+    finally:
+        box.close()
+
+
+def _alone(work: Coroutine[Any, Any, _T]) -> _T:
+    return asyncio.run(work)
+
+
+async def _open(door: _Door, sets: tuple[str, ...]) -> Project:
+    from ecrwiz.flow.project import open_project
+
+    flags: dict[str, str] = {}
+    for item in sets:
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise BadInputError(f"--set {item} is not of the form KEY=VALUE.", "--set port=3000 would work.")
+        flags[name.strip().replace("-", "_")] = value
+    return await open_project(door.root, flags, os.environ)
+
+
+async def _run(
+    door: _Door,
+    wanted: tuple[StepId, ...],
+    sets: tuple[str, ...],
+    approvals: Approvals,
+    *,
+    force: bool,
+    as_json: bool,
+) -> int:
+    project = await _open(door, sets)
+    end = await _drive(project, wanted, approvals, force=force, as_json=as_json)
+    if end.exit_code == 0 and not as_json and not wanted:
+        _print_receipt(project)
+    return end.exit_code
+
+
+async def _drive(
+    project: Project, wanted: tuple[StepId, ...], approvals: Approvals, *, force: bool, as_json: bool
+) -> RunFinished:
+    """Run with a reporter on standard output, questions on the terminal, and signals that cancel in good order."""
+    from ecrwiz.console import Json, Plain
+    from ecrwiz.flow.engine import Engine
+    from ecrwiz.flow.events import Asked
+
+    reporter = Json() if as_json else Plain()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Asked):
+            _ask(engine, event, reporter if isinstance(reporter, Plain) else None)
+        else:
+            reporter(event)
+
+    engine = Engine(project, listen)
+    loop = asyncio.get_running_loop()
+    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in stops:
+        loop.add_signal_handler(number, engine.cancel)
+    try:
+        return await engine.run(wanted, force=force, approvals=approvals)
+    finally:
+        for number in stops:
+            loop.remove_signal_handler(number)
+
+
+def _ask(engine: Engine, event: Asked, plain: Plain | None) -> None:
+    """Ask a person at a terminal; a program, or nobody, answers None."""
+    from ecrwiz.console import ask_in_terminal
+
+    question = event.question
+    if plain is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        engine.answer(question.id, None)
+        return
+    loop = asyncio.get_running_loop()
+    plain.hold()
+
+    def done(reply: Reply) -> None:
+        plain.go_on()
+        engine.answer(question.id, reply)
+
+    def from_thread(reply: Reply) -> None:
+        loop.call_soon_threadsafe(done, reply)
+
+    ask_in_terminal(question, from_thread)
+
+
+async def _status(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
+    from ecrwiz.console import glyph
+    from ecrwiz.flow.runbook import STEPS, survey
+
+    project = await _open(door, sets)
+    answers = project.answers
+    found = await survey(project)
+    if as_json:
+        steps = [
+            {
+                "step": s.step,
+                "status": s.status,
+                "reason": s.reason,
+                "outputs": dict(s.record.outputs) if s.record else {},
+            }
+            for s in found.values()
+        ]
+        values = {
+            k: {"value": v, "from": str(project.resolved.origins[k])}
+            for k, v in project.resolved.values.items()
+        }
+        click.echo(json.dumps({"answers": values, "steps": steps}))
+        return 0
+    click.echo(f"{answers.project_id} ({answers.env}) in {answers.region}: {answers.repository_name}")
+    for state in found.values():
+        reason = f"  {state.reason}" if state.reason else ""
+        click.echo(
+            f"{glyph(state.status)} {state.status:<9} {state.step:<11} {STEPS[state.step].title}{reason}"
+        )
+    if project.journal.unreadable:
+        click.echo(project.journal.unreadable)
+    return 0
+
+
+async def _plan(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
+    from ecrwiz.console import failure_lines
+    from ecrwiz.flow.preview import preview
+
+    project = await _open(door, sets)
+    found = await preview(project)
+    if as_json:
+        click.echo(json.dumps(asdict(found)))
+        return found.problem.exit_code if found.problem else 0
+    for change in found.files:
+        if change.kind != "same":
+            click.echo(change.diff.rstrip("\n"))
+    kinds = [change.kind for change in found.files]
+    click.echo(f"Files: {kinds.count('new')} new, {kinds.count('changed') + kinds.count('added')} changed, "
+               f"{kinds.count('same')} as they are.")  # fmt: skip
+    if found.plan is not None:
+        for planned in found.plan.changes:
+            click.echo(f"  {planned.action:<8} {planned.address}")
+        click.echo(f"Terraform: {found.plan}.")
+    for line in failure_lines(found.problem) if found.problem else ():
+        click.echo(line, err=True)
+    return found.problem.exit_code if found.problem else 0
+
+
+async def _destroy(door: _Door, confirm: str, sets: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
+    from ecrwiz.flow.context import Approvals
+    from ecrwiz.flow.events import StepId
+    from ecrwiz.flow.steps.destroy import inventory
+
+    project = await _open(door, sets)
+    project_id = project.answers.project_id
+    lines = await inventory(project)
+    if not as_json:
+        click.echo("This will be removed:" if lines else "AWS has nothing of this project.")
+        for line in lines:
+            click.echo(f"  {line}")
+    if not confirm and not yes and not as_json and sys.stdin.isatty():
+        confirm = click.prompt(f"Type {project_id} to remove it", default="", show_default=False)
+    if confirm != project_id:
+        raise BadInputError(
+            "Nothing was removed: the project's id was not typed out.",
+            f"Run: ecrwiz destroy --yes --confirm {project_id}",
+        )
+    end = await _drive(project, (StepId.DESTROY,), Approvals(everything=True), force=True, as_json=as_json)
+    return end.exit_code
+
+
+def _print_receipt(project: Project) -> None:
+    from ecrwiz.flow.receipt import receipt
+
+    for title, rows in receipt(project):
+        click.echo(f"\n{title}")
+        for label, value in rows:
+            click.echo(f"  {label:<11} {value}")

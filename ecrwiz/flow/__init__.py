@@ -1,0 +1,1 @@
+"""What happens, in which order: steps, the engine that runs them, the journal that remembers."""

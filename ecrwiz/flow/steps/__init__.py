@@ -1,0 +1,1 @@
+"""The steps, one a file; `ecrwiz.flow.runbook` lists them."""

@@ -1,0 +1,145 @@
+"""Put what a workflow needs into GitHub: two secrets, sealed for the repository, and three variables."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ecrwiz.flow.context import Context, Skipped, Step, View
+from ecrwiz.flow.events import Question, StepId
+from ecrwiz.flow.steps.credentials import read_secret
+from ecrwiz.model import validation
+from ecrwiz.model.errors import BadInputError, EcrwizError, MissingToolError, ToolFailedError
+from ecrwiz.model.redact import Secret
+from ecrwiz.model.results import CredentialsResult, GithubResult, ProvisionResult
+from ecrwiz.services import github
+from ecrwiz.services.github import GitHub
+
+__all__ = ["SECRETS", "STEP", "VARIABLES", "open_github"]
+
+SECRETS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+VARIABLES: Final = ("AWS_REGION", "ECR_REGISTRY", "ECR_REPOSITORY")
+
+
+async def _run(context: Context) -> GithubResult | Skipped:
+    made = context.need(ProvisionResult)
+    repository = await _repository(context)
+    if not repository:
+        return Skipped(
+            "no GitHub repository: there is no git remote on GitHub, and none was named "
+            "(--set github_repository=OWNER/NAME)"
+        )
+    async with await open_github(context) as api:
+        return await _export(context, api, repository, made)
+
+
+async def _export(context: Context, api: GitHub, repository: str, made: ProvisionResult) -> GithubResult:
+    found = await api.repository(repository)
+    if found.archived:
+        raise EcrwizError(
+            f"{repository} is archived on GitHub and takes no secrets.", "Unarchive it, or name another."
+        )
+    secret = await read_secret(context, made)
+    values = dict(zip(SECRETS, (Secret(made.aws_iam_access_id), secret), strict=True))
+    for number, (name, value) in enumerate(values.items(), 1):
+        context.command("gh", "secret", "set", name, "--repo", repository)
+        await api.put_secret(repository, name, value)
+        context.progress(number, len(SECRETS) + len(VARIABLES), "values", name)
+    variables = (made.aws_region, made.ecr_repo_url, made.ecr_repo_path)
+    for number, (name, text) in enumerate(zip(VARIABLES, variables, strict=True), len(SECRETS) + 1):
+        context.command("gh", "variable", "set", name, "--body", text, "--repo", repository)
+        await api.put_variable(repository, name, text)
+        context.progress(number, len(SECRETS) + len(VARIABLES), "values", name)
+    await _read_back(context, api, repository, dict(zip(VARIABLES, variables, strict=True)))
+    return GithubResult(repository, SECRETS, VARIABLES)
+
+
+async def _repository(context: Context) -> str:
+    """The repository from the answers, or asked for; empty when nobody knows one."""
+    if context.answers.github_repository:
+        return context.answers.github_repository
+    question = Question(
+        context.step,
+        "text",
+        "Which GitHub repository shall have the credentials? (OWNER/NAME, empty for none)",
+        ("No git remote on GitHub was found in this folder.",),
+        yes="Export",
+        no="Skip",
+    )
+    reply = await context.ask(question)
+    typed = reply.strip() if isinstance(reply, str) else ""
+    if not typed:
+        return ""
+    try:
+        validation.check_github_repository(typed)
+    except ValueError as error:
+        raise BadInputError(str(error), "Run github again and type it so.") from None
+    context.project.answer({"github_repository": typed})
+    context.project.save_answers()
+    return typed
+
+
+async def open_github(context: Context) -> GitHub:
+    """GitHub's API with the first token that is found, or that the person types.
+
+    Raises:
+        MissingToolError: there is no token.
+    """
+    url = context.answers.github_api_url
+    found = await github.find_token(context.tools.environ, url, context.tools.keychain.read, context.paths.root)
+    if found is not None:
+        token, source = found
+        context.say(f"GitHub token: from {source}.")
+        return GitHub(url, context.tools.redact.add(token))
+    question = Question(
+        context.step,
+        "secret",
+        "A GitHub token that may write secrets and variables of the repository:",
+        (
+            "None was found in GH_TOKEN, GITHUB_TOKEN, `gh auth token` or the keyring.",
+            "Fine-grained: repository permissions Secrets and Variables, read and write. Classic: scope repo.",
+            "It is used for this run only and written nowhere.",
+        ),
+        yes="Use it",
+        no="Stop",
+    )
+    reply = await context.ask(question)
+    if isinstance(reply, Secret) and reply:
+        return GitHub(url, context.tools.redact.add(reply))
+    raise MissingToolError(
+        "There is no GitHub token: GH_TOKEN and GITHUB_TOKEN are not set, and `gh auth token` and the keyring "
+        "have none.",
+        "Log in with `gh auth login`, or set GH_TOKEN, and run: ecrwiz run github",
+    )
+
+
+async def _read_back(context: Context, api: GitHub, repository: str, variables: dict[str, str]) -> None:
+    secrets, there = await api.list_secrets(repository), await api.list_variables(repository)
+    missing = [name for name in SECRETS if name not in secrets]
+    missing += [name for name, value in variables.items() if there.get(name) != value]
+    if missing:
+        raise ToolFailedError(
+            f"GitHub does not list {', '.join(missing)} after the export.", "Run github again."
+        )
+    context.say(
+        f"{repository} has the secrets {', '.join(SECRETS)} and the variables {', '.join(VARIABLES)}."
+    )
+
+
+async def _inputs(view: View) -> dict[str, str]:
+    made, kept = view.find(ProvisionResult), view.find(CredentialsResult)
+    return {
+        "repository on GitHub": view.answers.github_repository,
+        "GitHub's API": view.answers.github_api_url,
+        "access key": kept.access_key_id if kept else "",
+        "registry": f"{made.ecr_repo_url}/{made.ecr_repo_path}" if made else "",
+        "region": made.aws_region if made else "",
+    }
+
+
+STEP = Step(
+    id=StepId.GITHUB,
+    title="Export the credentials to GitHub",
+    run=_run,
+    inputs=_inputs,
+    needs=(StepId.PROVISION, StepId.CREDENTIALS),
+)
