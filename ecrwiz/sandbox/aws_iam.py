@@ -1,0 +1,270 @@
+"""IAM enforced as AWS does it, on top of moto's evaluator.
+
+moto checks signatures and policies, but it looks at no resource except a role, matches patterns as regular
+expressions and words its refusals the same way for all services. `enforce` mends that for the whole process.
+The registry's front asks the same evaluator through `Caller.check`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+from xml.sax.saxutils import escape
+
+from moto import settings
+from moto.core.authorization import ActionAuthenticatorMixin
+from moto.iam.access_control import (
+    AssumedRoleAccessKey,
+    CreateAccessKeyFailure,
+    IAMPolicy,
+    IAMPolicyStatement,
+    IAMRequest,
+    IAMUserAccessKey,
+    PermissionResult,
+    create_access_key,
+)
+from moto.iam.exceptions import DeleteConflictException
+from moto.iam.models import IAMBackend
+from werkzeug.exceptions import HTTPException
+
+from ecrwiz.sandbox.aws_resources import resources_of
+
+if TYPE_CHECKING:
+    from moto.core.responses import BaseResponse
+
+__all__ = ["Caller", "NotAllowedError", "UnknownCallerError", "enforce"]
+
+_UNSIGNED: Final = ("AssumeRoleWithWebIdentity", "AssumeRoleWithSAML")
+_INVALID_TOKEN: Final = "The security token included in the request is invalid."  # noqa: S105  # AWS's sentence
+_BAD_SIGNATURE: Final = (
+    "The request signature we calculated does not match the signature you provided. "
+    "Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+)
+_log = logging.getLogger(__name__)
+
+
+class UnknownCallerError(Exception):
+    """The access key does not exist, is inactive, or its session token is wrong."""
+
+
+class NotAllowedError(Exception):
+    """The caller's policies do not allow the action; the text is AWS's."""
+
+    def __init__(self, arn: str, action: str, resource: str, *, explicit: bool) -> None:
+        reason = (
+            "with an explicit deny in an identity-based policy"
+            if explicit
+            else f"because no identity-based policy allows the {action} action"
+        )
+        super().__init__(
+            f"User: {arn} is not authorized to perform: {action} on resource: {resource} {reason}"
+        )
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who signed a request.
+
+    Attributes:
+        account: twelve digits.
+        partition: `aws`, `aws-cn`, ...
+        access_key_id: of a user or of an assumed role's session.
+        session_token: of an assumed role's session, else None.
+    """
+
+    account: str
+    partition: str
+    access_key_id: str
+    session_token: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, response: BaseResponse) -> Caller:
+        """The caller of the request that moto is answering."""
+        token = response.headers.get("X-Amz-Security-Token")
+        return cls(response.current_account, response.partition, response.access_key, token)
+
+    def arn(self) -> str:
+        """The user's or the session's ARN.
+
+        Raises:
+            UnknownCallerError: the key is gone.
+        """
+        key = self._key()
+        if isinstance(key, IAMUserAccessKey):
+            # moto's own ARN of a key's user forgets the user's path.
+            return str(key.backend.get_user(key._owner_user_name).arn)
+        return key.arn
+
+    def check(self, action: str, resources: Iterable[str]) -> None:
+        """Evaluate the caller's policies as they are now.
+
+        Args:
+            action: such as `ecr:PutImage`.
+            resources: ARNs, or `*`; the action must be allowed on each.
+
+        Raises:
+            NotAllowedError: on the first resource that is not allowed.
+            UnknownCallerError: the key is gone.
+        """
+        policies = [IAMPolicy(policy) for policy in self._key().collect_policies()]
+        for resource in resources:
+            results = {policy.is_action_permitted(action, resource) for policy in policies}
+            explicit = PermissionResult.DENIED in results
+            if explicit or PermissionResult.PERMITTED not in results:
+                raise NotAllowedError(self.arn(), action, resource, explicit=explicit)
+
+    def _key(self) -> IAMUserAccessKey | AssumedRoleAccessKey:
+        headers = {} if self.session_token is None else {"X-Amz-Security-Token": self.session_token}
+        try:
+            key = create_access_key(self.account, self.partition, self.access_key_id, headers)
+        except (CreateAccessKeyFailure, KeyError):
+            raise UnknownCallerError(self.access_key_id) from None
+        stored = key.backend.access_keys.get(self.access_key_id)
+        if stored is not None and stored.status != "Active":
+            raise UnknownCallerError(self.access_key_id)
+        return key
+
+
+class _Refused(HTTPException):
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(body)
+        self.code = status
+
+
+class _Signed(IAMRequest):
+    """moto's own check of a signature; its refusals are turned into AWS's by `_authorise`."""
+
+    def _raise_signature_does_not_match(self) -> None:
+        raise _BadSignatureError
+
+    def _raise_invalid_access_key(self, _: str) -> None:
+        raise UnknownCallerError
+
+    def _raise_access_denied(self) -> None:
+        raise _TrustError
+
+
+class _BadSignatureError(Exception):
+    """The secret key is not the one that belongs to the access key."""
+
+
+class _TrustError(Exception):
+    """The role's trust policy or the caller's policies do not let the caller assume the role."""
+
+
+def enforce() -> None:
+    """Switch enforcement on for every AWS call that this process answers from now on."""
+    settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
+    ActionAuthenticatorMixin._authenticate_and_authorize_normal_action = _authorise  # type: ignore[method-assign,assignment]
+    IAMPolicyStatement._check_element_matches = _element_matches  # type: ignore[method-assign]
+    IAMPolicyStatement.is_action_permitted = _is_action_permitted  # type: ignore[method-assign]
+    IAMBackend.delete_user = _delete_user  # type: ignore[method-assign]
+
+
+def _authorise(self: BaseResponse, resource: str = "*") -> None:
+    action = self._get_action()
+    service = str(self.service_name)
+    if service == "sts" and action in _UNSIGNED:
+        return
+    caller = Caller.of(self)
+    try:
+        caller.arn()
+        signed = _signed(self, action)
+        signed.check_signature()
+        if service == "sts" and action == "AssumeRole":
+            signed.check_action_permitted(resource)  # looks at the role's trust policy too
+        elif (service, action) != ("sts", "GetCallerIdentity"):  # AWS lets nobody forbid that one
+            caller.check(f"{service}:{action}", resources_of(self, resource))
+    except UnknownCallerError:
+        raise _refusal(self, "InvalidClientTokenId", _INVALID_TOKEN) from None
+    except _BadSignatureError:
+        raise _refusal(self, "SignatureDoesNotMatch", _BAD_SIGNATURE) from None
+    except _TrustError:
+        text = str(NotAllowedError(caller.arn(), f"{service}:{action}", resource, explicit=False))
+        raise _refusal(self, "AccessDenied", text) from None
+    except NotAllowedError as denial:
+        _log.info("%s", denial)
+        raise _refusal(self, "AccessDenied", str(denial)) from None
+
+
+def _signed(self: BaseResponse, action: str) -> _Signed:
+    path = self.raw_path + (f"?{self.parsed_url.query}" if self.parsed_url.query else "")
+    return _Signed(
+        account_id=self.current_account,
+        method=self.method,
+        path=path,
+        data=self.data,
+        body=self.raw_body,
+        headers=self.headers,
+        action=action,
+    )
+
+
+# The services that speak JSON have their own words for the same refusals.
+_JSON_CODES: Final = {
+    "AccessDenied": "AccessDeniedException",
+    "InvalidClientTokenId": "UnrecognizedClientException",
+    "SignatureDoesNotMatch": "InvalidSignatureException",
+}
+
+
+def _refusal(self: BaseResponse, code: str, message: str) -> _Refused:
+    """A refusal in the protocol of the service that was called."""
+    if "json" in self.headers.get("Content-Type", ""):
+        json_code = _JSON_CODES[code]
+        self.response_headers.update(
+            {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": json_code}
+        )
+        return _Refused(400, json.dumps({"__type": json_code, "message": message}))
+    self.response_headers["Content-Type"] = "text/xml"
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    return _Refused(403, f"<ErrorResponse>{error}<RequestId>sandbox</RequestId></ErrorResponse>")
+
+
+def _matches(pattern: str, value: str, *, any_case: bool) -> bool:
+    """AWS's patterns: `*` is any text and `?` any one character, nothing else is special."""
+    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(expression, value, re.DOTALL | (re.IGNORECASE if any_case else 0)) is not None
+
+
+def _element_matches(self: IAMPolicyStatement, statement_element: str, value: str) -> bool:
+    patterns = self._statement[statement_element]
+    any_case = statement_element in {"Action", "NotAction"}
+    return any(
+        _matches(pattern, value, any_case=any_case)
+        for pattern in ([patterns] if isinstance(patterns, str) else patterns)
+    )
+
+
+_is_action_permitted_by_moto = IAMPolicyStatement.is_action_permitted
+
+
+def _is_action_permitted(
+    self: IAMPolicyStatement,
+    action: str,
+    resource: str = "*",
+    principal: str | None = None,
+    incoming_condition_values: dict[str, str] | None = None,
+) -> PermissionResult:
+    result = _is_action_permitted_by_moto(self, action, resource, principal, incoming_condition_values)
+    allows = self._statement["Effect"] == "Allow"
+    if result is PermissionResult.DENIED and allows:
+        return PermissionResult.NEUTRAL  # an Allow that does not apply denies nothing
+    if result is PermissionResult.PERMITTED and "NotResource" in self._statement:  # unknown to moto
+        if self._check_element_matches("NotResource", resource):
+            return PermissionResult.NEUTRAL
+        return PermissionResult.PERMITTED if allows else PermissionResult.DENIED
+    return result
+
+
+_delete_user_of_moto = IAMBackend.delete_user
+
+
+def _delete_user(self: IAMBackend, user_name: str) -> None:
+    if self.get_user(user_name).access_keys:
+        raise DeleteConflictException("Cannot delete entity, must delete access keys first.")
+    _delete_user_of_moto(self, user_name)
