@@ -50,6 +50,14 @@ class _Wish:
     approvals: Approvals
 
 
+class _Blocked(Exception):  # noqa: N818  # no error: it ends a step that never began
+    """A step before this one did not succeed."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 class Engine:
     """One run at a time over one project.
 
@@ -157,7 +165,11 @@ class Engine:
     async def _step(self, step: Step, wish: _Wish) -> StepFinished:
         began = time.monotonic()
         try:
-            finished = await self._when_ready(step, wish)
+            await self._until_ready(step)
+            began = time.monotonic()
+            finished = await self._unless_fresh(step, wish)
+        except _Blocked as blocked:
+            finished = StepFinished(step.id, Status.SKIPPED, 0, note=blocked.why)
         except asyncio.CancelledError:
             finished = StepFinished(step.id, Status.CANCELLED, 0)
             finished = self._note_end(step, finished, {})
@@ -169,14 +181,19 @@ class Engine:
         self._emit(finished)
         return finished
 
-    async def _when_ready(self, step: Step, wish: _Wish) -> StepFinished:
+    async def _until_ready(self, step: Step) -> None:
+        """Wait for the steps before this one in this run.
+
+        Raises:
+            _Blocked: one of them did not succeed.
+        """
         for before in (*step.needs, *step.after):
             if before in self._tasks:
                 end = await asyncio.shield(self._tasks[before])
                 if end.status in _BLOCKS or (end.status is Status.SKIPPED and before in step.needs):
-                    return StepFinished(
-                        step.id, Status.SKIPPED, 0, note=f"needs {before}, which did not succeed"
-                    )
+                    raise _Blocked(f"needs {before}, which did not succeed")
+
+    async def _unless_fresh(self, step: Step, wish: _Wish) -> StepFinished:
         state = await stand(self.project, step)
         if state.status is Status.FRESH and not wish.force:
             outputs = state.record.outputs if state.record else {}
@@ -209,9 +226,9 @@ class Engine:
         return finished
 
     def _fail(self, step: Step, error: Exception, failure: Failure) -> StepFinished:
-        if self._log:
-            self._log.trace(step.id, error)
         redact = self.project.tools.redact
+        if self._log:
+            self._log.trace(step.id, error, redact)
         failure = replace(failure, message=redact(failure.message), hint=redact(failure.hint))
         finished = StepFinished(step.id, Status.FAILED, 0, error=failure)
         try:

@@ -8,6 +8,7 @@ from typing import Final
 from ecrwiz.flow.context import View
 from ecrwiz.model.answers import Answers
 from ecrwiz.model.errors import EcrwizError, MissingToolError, ToolFailedError
+from ecrwiz.model.redact import Secret
 from ecrwiz.model.results import CredentialsResult
 from ecrwiz.services import keychain, openpgp
 from ecrwiz.services.terraform import Terraform
@@ -82,15 +83,21 @@ async def key_is_readable(view: View, account: str, access_key_id: str, encrypte
     keyring = view.tools.keychain
     try:
         stored = await keyring.read(keychain.entry_name(*entries))
-        if stored is not None and keychain.unpack(stored)[0] == access_key_id:
-            return True
         private = await keyring.read(keychain.pgp_entry_name(*entries))
-    except MissingToolError:
+    except (MissingToolError, ToolFailedError):
         return proven is not None and proven.access_key_id == access_key_id
-    if private is None:
-        return False
+    return _is_for(stored, access_key_id) or _decrypts(private, encrypted)
+
+
+def _is_for(stored: Secret | None, access_key_id: str) -> bool:
     try:
-        openpgp.decrypt(encrypted, private)
+        return stored is not None and keychain.unpack(stored)[0] == access_key_id
+    except ToolFailedError:
+        return False  # a damaged entry
+
+
+def _decrypts(private: Secret | None, encrypted: str) -> bool:
+    try:
+        return private is not None and bool(openpgp.decrypt(encrypted, private))
     except ToolFailedError:
         return False
-    return True

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ecrwiz.flow.events import CommandShown, Event, Failure, Output, StepFinished, StepId, StepStarted
-from ecrwiz.model.redact import plain
+from ecrwiz.model.redact import Redactor, plain
 
 __all__ = ["RunLog", "new_run_id"]
 
@@ -54,9 +54,9 @@ class RunLog:
             case _:
                 pass
 
-    def trace(self, step: StepId, error: BaseException) -> None:
+    def trace(self, step: StepId, error: BaseException, redact: Redactor) -> None:
         """Write a traceback, which no screen ever shows."""
-        self._lines(step, "".join(traceback.format_exception(error)).splitlines())
+        self._lines(step, redact("".join(traceback.format_exception(error))).splitlines())
 
     def path(self, step: StepId) -> Path:
         """The file of a step."""

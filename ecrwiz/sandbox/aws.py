@@ -22,9 +22,7 @@ __all__ = ["ACCOUNT", "HOST", "Operator", "make_aws_server", "make_operator", "s
 ACCOUNT: Final = str(DEFAULT_ACCOUNT_ID)
 HOST: Final = "127.0.0.1"
 OPERATOR_NAME: Final = "sandbox-operator"
-_ADMINISTRATOR: Final = (
-    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
-)
+_ADMINISTRATOR: Final = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
 # moto's own controls would switch enforcement off for anybody who asks.
 _CLOSED: Final = ("/moto-api", "/latest/", "/favicon.ico")
 # The calls by which somebody without AWS credentials gets some.

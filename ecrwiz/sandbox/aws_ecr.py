@@ -59,9 +59,7 @@ class TokenBook:
     def expire_all(self) -> None:
         """Let every token issued so far be out of date, as after twelve hours."""
         now = datetime.now(UTC)
-        self._tokens = {
-            password: Token(token.caller, token.region, now) for password, token in self._tokens.items()
-        }
+        self._tokens = {password: Token(token.caller, token.region, now) for password, token in self._tokens.items()}
 
 
 def join_registry(front: str, tokens: TokenBook, forget: Callable[[str, str], None]) -> None:
@@ -133,9 +131,7 @@ def is_frozen(repository: Repository, tag: str) -> bool:
     return repository.is_tag_immutable() != excepted
 
 
-def record_push(
-    repository: Repository, reference: str, manifest: bytes, media_type: str, digest: str
-) -> None:
+def record_push(repository: Repository, reference: str, manifest: bytes, media_type: str, digest: str) -> None:
     """Let moto know an image that the registry has taken, as ECR would list it.
 
     Args:

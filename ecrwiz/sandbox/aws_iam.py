@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -21,7 +20,6 @@ from moto.iam.access_control import (
     AssumedRoleAccessKey,
     CreateAccessKeyFailure,
     IAMPolicy,
-    IAMPolicyStatement,
     IAMRequest,
     IAMUserAccessKey,
     PermissionResult,
@@ -29,8 +27,10 @@ from moto.iam.access_control import (
 )
 from moto.iam.exceptions import DeleteConflictException
 from moto.iam.models import IAMBackend
+from moto.iam.responses import IamResponse as IAMResponse
 from werkzeug.exceptions import HTTPException
 
+from ecrwiz.sandbox.aws_policies import evaluate_as_aws_does
 from ecrwiz.sandbox.aws_resources import resources_of
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ class NotAllowedError(Exception):
             if explicit
             else f"because no identity-based policy allows the {action} action"
         )
-        super().__init__(
-            f"User: {arn} is not authorized to perform: {action} on resource: {resource} {reason}"
-        )
+        super().__init__(f"User: {arn} is not authorized to perform: {action} on resource: {resource} {reason}")
 
 
 @dataclass(frozen=True)
@@ -160,9 +158,9 @@ def enforce() -> None:
     """Switch enforcement on for every AWS call that this process answers from now on."""
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
     ActionAuthenticatorMixin._authenticate_and_authorize_normal_action = _authorise  # type: ignore[method-assign,assignment]
-    IAMPolicyStatement._check_element_matches = _element_matches  # type: ignore[method-assign]
-    IAMPolicyStatement.is_action_permitted = _is_action_permitted  # type: ignore[method-assign]
+    evaluate_as_aws_does()
     IAMBackend.delete_user = _delete_user  # type: ignore[method-assign]
+    IAMResponse.list_service_specific_credentials = _no_service_credentials  # type: ignore[attr-defined]
 
 
 def _authorise(self: BaseResponse, resource: str = "*") -> None:
@@ -172,7 +170,7 @@ def _authorise(self: BaseResponse, resource: str = "*") -> None:
         return
     caller = Caller.of(self)
     try:
-        caller.arn()
+        _log.info("%s:%s in %s by %s", service, action, self.region, caller.arn())
         signed = _signed(self, action)
         signed.check_signature()
         if service == "sts" and action == "AssumeRole":
@@ -216,49 +214,11 @@ def _refusal(self: BaseResponse, code: str, message: str) -> _Refused:
     """A refusal in the protocol of the service that was called."""
     if "json" in self.headers.get("Content-Type", ""):
         json_code = _JSON_CODES[code]
-        self.response_headers.update(
-            {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": json_code}
-        )
+        self.response_headers.update({"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": json_code})
         return _Refused(400, json.dumps({"__type": json_code, "message": message}))
     self.response_headers["Content-Type"] = "text/xml"
     error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
     return _Refused(403, f"<ErrorResponse>{error}<RequestId>sandbox</RequestId></ErrorResponse>")
-
-
-def _matches(pattern: str, value: str, *, any_case: bool) -> bool:
-    """AWS's patterns: `*` is any text and `?` any one character, nothing else is special."""
-    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(expression, value, re.DOTALL | (re.IGNORECASE if any_case else 0)) is not None
-
-
-def _element_matches(self: IAMPolicyStatement, statement_element: str, value: str) -> bool:
-    patterns = self._statement[statement_element]
-    any_case = statement_element in {"Action", "NotAction"}
-    return any(
-        _matches(pattern, value, any_case=any_case)
-        for pattern in ([patterns] if isinstance(patterns, str) else patterns)
-    )
-
-
-_is_action_permitted_by_moto = IAMPolicyStatement.is_action_permitted
-
-
-def _is_action_permitted(
-    self: IAMPolicyStatement,
-    action: str,
-    resource: str = "*",
-    principal: str | None = None,
-    incoming_condition_values: dict[str, str] | None = None,
-) -> PermissionResult:
-    result = _is_action_permitted_by_moto(self, action, resource, principal, incoming_condition_values)
-    allows = self._statement["Effect"] == "Allow"
-    if result is PermissionResult.DENIED and allows:
-        return PermissionResult.NEUTRAL  # an Allow that does not apply denies nothing
-    if result is PermissionResult.PERMITTED and "NotResource" in self._statement:  # unknown to moto
-        if self._check_element_matches("NotResource", resource):
-            return PermissionResult.NEUTRAL
-        return PermissionResult.PERMITTED if allows else PermissionResult.DENIED
-    return result
 
 
 _delete_user_of_moto = IAMBackend.delete_user
@@ -268,3 +228,14 @@ def _delete_user(self: IAMBackend, user_name: str) -> None:
     if self.get_user(user_name).access_keys:
         raise DeleteConflictException("Cannot delete entity, must delete access keys first.")
     _delete_user_of_moto(self, user_name)
+
+
+def _no_service_credentials(_: IAMResponse) -> str:
+    """Moto knows no such credentials, and Terraform asks for them before it deletes a user with all it has."""
+    result = "<ServiceSpecificCredentials/>"
+    return (
+        '<ListServiceSpecificCredentialsResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">'
+        f"<ListServiceSpecificCredentialsResult>{result}</ListServiceSpecificCredentialsResult>"
+        "<ResponseMetadata><RequestId>sandbox</RequestId></ResponseMetadata>"
+        "</ListServiceSpecificCredentialsResponse>"
+    )

@@ -32,6 +32,9 @@ __all__ = ["ensure_base_image"]
 _PULL_SILENCE = 20
 """Seconds without a word from the engine after which a registry counts as out of reach."""
 
+_STAND_IN_SILENCE = 4
+"""The same when a stand-in is at hand already, so that every run does not wait for a network that is cut off."""
+
 _QUICK = 20
 """Seconds that a plain question to the engine may take."""
 
@@ -61,7 +64,7 @@ def ensure_base_image(reference: str, say: Callable[[str], None]) -> bool:
         if labels is not None and stand_in.LABEL not in labels:
             return False
         # A stand-in of an earlier call gives way as soon as the real image can be had.
-        refusal = _pull(client, reference)
+        refusal = _pull(client, reference, _PULL_SILENCE if labels is None else _STAND_IN_SILENCE)
     if refusal is None:
         return False
     machine = Machine.read()
@@ -102,16 +105,16 @@ def _labels(client: docker.DockerClient, reference: str) -> dict[str, str] | Non
         return None
 
 
-def _pull(client: docker.DockerClient, reference: str) -> str | None:
-    """Pulls the image; gives the reason when that cannot be done."""
+def _pull(client: docker.DockerClient, reference: str, patience: float) -> str | None:
+    """Pulls the image; gives the reason when that cannot be done. `patience` is in seconds."""
     heard: queue.Queue[str | None] = queue.Queue()
     # docker-py waits for a pull without end whatever its timeout, and the engine waits long for a registry.
     threading.Thread(target=_listen, args=(client, reference, heard), daemon=True).start()
     while True:
         try:
-            word = heard.get(timeout=_PULL_SILENCE)
+            word = heard.get(timeout=patience)
         except queue.Empty:
-            return f"its registry has not answered for {_PULL_SILENCE} seconds"
+            return f"its registry has not answered for {patience} seconds"
         if word is None:
             return None
         if word:
@@ -134,9 +137,7 @@ def _reason(text: str) -> str:
     return re.sub(r'^Get "[^"]*": ', "", text.strip().splitlines()[-1])
 
 
-def _provide(
-    client: docker.DockerClient, reference: str, machine: Machine, say: Callable[[str], None]
-) -> None:
+def _provide(client: docker.DockerClient, reference: str, machine: Machine, say: Callable[[str], None]) -> None:
     folder = Path(platformdirs.user_cache_dir("ecrwiz")) / "base-images"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = re.sub(r"[^a-z0-9.]+", "-", reference)

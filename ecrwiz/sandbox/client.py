@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import selectors
 import shutil
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import Final, Self
 
-from ecrwiz.model.errors import BadInputError, EcrwizError, MissingToolError
-from ecrwiz.sandbox.info import MARKER_TEXT, PROFILE, Info, Layout, is_locked, lock, write_private
+from ecrwiz.sandbox.info import PROFILE, Info, Layout, is_locked
+from ecrwiz.sandbox.launch import await_end, await_free, close_pipes, launch, prepare, running, starting
 
 __all__ = ["Sandbox", "status", "stop"]
-
-_START_SECONDS: Final = 30.0  # 1.5 s is usual; a busy machine may need long
-_STOP_SECONDS: Final = 15.0
-_PACKAGE_ROOT: Final = Path(__file__).parents[2]
 
 # What of the person's own settings would win over the sandbox's, and send a call to the real service.
 _REMOVED: Final = (
@@ -79,11 +69,11 @@ class Sandbox:
         """
         data_dir = Path(os.path.abspath(data_dir))  # noqa: PTH100  # the folder itself may be a link
         layout = Layout(data_dir)
-        with _starting(layout):
-            info = _running(layout)
+        with starting(layout):
+            info = running(layout)
             if info is None:
-                _prepare(layout)
-                return cls(data_dir, *_start(layout, keep=keep))
+                prepare(layout)
+                return cls(data_dir, *launch(layout, keep=keep))
             if keep and not info.keep:
                 info = Info(**{**vars(info), "keep": True})
                 info.write(layout.info)
@@ -129,11 +119,11 @@ class Sandbox:
         if self._process is None:
             return
         kept = Info.read(Layout(self.data_dir).info)
-        _close_pipes(self._process)
+        close_pipes(self._process)
         if kept is not None and kept.keep:
             _left_running.append(self._process)
         else:
-            _await_end(self._process)
+            await_end(self._process)
         self._process = None
 
     def __enter__(self) -> Self:
@@ -167,148 +157,11 @@ def stop(data_dir: Path) -> bool:
     layout = Layout(data_dir)
     if not layout.marker.exists():
         return False
-    with _starting(layout):
-        info = _running(layout)
+    with starting(layout):
+        info = running(layout)
         if info is None:
             shutil.rmtree(layout.root, ignore_errors=True)
             return False
         os.kill(info.pid, signal.SIGTERM)
-        _await_free(layout)
+        await_free(layout)
         return True
-
-
-@contextlib.contextmanager
-def _starting(layout: Layout) -> Iterator[None]:
-    """Hold the lock against two starts at once, in the folder that is there now.
-
-    An ending sandbox removes its folder with the lock file in it; a lock on a removed file guards nothing.
-    """
-    while True:
-        layout.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            held = lock(layout.starting, wait=True)
-        except FileNotFoundError:
-            continue
-        if held is not None and _is_there(held, layout.starting):
-            break
-        if held is not None:
-            held.close()
-    try:
-        yield
-    finally:
-        held.close()
-
-
-def _is_there(held: IO[bytes], file: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(held.fileno()), file.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _running(layout: Layout) -> Info | None:
-    """The sandbox that is ready in this folder; waits for one that is ending."""
-    if not is_locked(layout.alive):
-        return None
-    info = Info.read(layout.info)
-    if info is None:
-        _await_free(layout)
-    return info
-
-
-def _await_free(layout: Layout) -> None:
-    deadline = time.monotonic() + _STOP_SECONDS
-    while is_locked(layout.alive):
-        if time.monotonic() > deadline:
-            raise EcrwizError(
-                f"The sandbox in {layout.root} does not end.", f"Its log says why: {layout.log}"
-            )
-        time.sleep(0.02)
-
-
-def _prepare(layout: Layout) -> None:
-    """Empty the folder, if it is a sandbox's: what a dead one left belongs to stand-ins that forgot it."""
-    layout.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = [entry for entry in layout.root.iterdir() if entry != layout.starting]
-    if found and not layout.marker.exists():
-        layout.starting.unlink()
-        raise BadInputError(
-            f"The folder {layout.root} holds files that no sandbox made, and a sandbox removes its folder.",
-            "Choose a folder that does not exist yet.",
-        )
-    for entry in found:
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-    layout.root.chmod(0o700)
-    write_private(layout.marker, MARKER_TEXT)
-
-
-def _start(layout: Layout, *, keep: bool) -> tuple[Info, subprocess.Popen[bytes]]:
-    argv = [sys.executable, "-P", "-m", "ecrwiz.sandbox", "serve", "--data", str(layout.root)]
-    # The stand-ins must not see the person's own settings, and must find this very package.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MOTO_"))}
-    places = (str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH", ""))
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
-    with os.fdopen(os.open(layout.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
-        process = subprocess.Popen(
-            [*argv, "--keep"] if keep else argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=environment,
-            cwd=layout.root,
-            start_new_session=True,
-        )
-    try:
-        _await_ready(process, layout)
-    except BaseException:
-        _close_pipes(process)
-        _await_end(process)
-        raise
-    info = Info.read(layout.info)
-    if info is None:
-        raise EcrwizError("The sandbox ended right after its start.", "Try again.")
-    return info, process
-
-
-def _await_ready(process: subprocess.Popen[bytes], layout: Layout) -> None:
-    if process.stdout is None:
-        raise RuntimeError("the supervisor has no output to read")
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        if not selector.select(_START_SECONDS):
-            raise EcrwizError(
-                f"The sandbox did not start within {_START_SECONDS:.0f} seconds.",
-                "Try again when the machine is idle.",
-            )
-    line = process.stdout.readline()
-    if not line:
-        tail = (
-            layout.log.read_text(encoding="utf-8", errors="replace").strip()[-1000:]
-            if layout.log.exists()
-            else ""
-        )
-        raise EcrwizError(f"The sandbox ended while it started: {tail or 'it said nothing.'}")
-    message = json.loads(line)
-    if "error" in message:
-        kind = MissingToolError if message["exit_code"] == MissingToolError.exit_code else EcrwizError
-        raise kind(message["error"], message["hint"])
-
-
-def _close_pipes(process: subprocess.Popen[bytes]) -> None:
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()
-
-
-def _await_end(process: subprocess.Popen[bytes]) -> None:
-    for number in (None, signal.SIGTERM, signal.SIGKILL):
-        if number is not None:
-            process.send_signal(number)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        return

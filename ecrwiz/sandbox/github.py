@@ -55,12 +55,10 @@ def create_app(token: str, admin_token: str) -> Callable[..., Any]:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it, its base does not
     app.before_request(_authenticator(token, admin_token))
     app.before_request(_request_check(checker))
-    app.after_request(_rate_limit)
-    app.after_request(_response_check(checker))  # runs before _rate_limit: Flask calls them last to first
+    app.after_request(_finish)
+    app.after_request(_response_check(checker))  # runs before _finish: Flask calls them last to first
     app.register_error_handler(Refusal, lambda refusal: _error(refusal.status, refusal.message))
-    app.register_error_handler(
-        HTTPException, lambda error: _error(error.code or 500, error.description or "")
-    )
+    app.register_error_handler(HTTPException, lambda error: _error(error.code or 500, error.description or ""))
     app.add_url_rule(OPENED_PATH, view_func=lambda: _json(store.opened()), endpoint="opened")
     github_views.add_to(app, store, description)
     return _EnterprisePrefix(app)
@@ -80,9 +78,7 @@ class _EnterprisePrefix:
 def _authenticator(token: str, admin_token: str) -> Callable[[], Response | None]:
     def authenticate() -> Response | None:
         if request.path == OPENED_PATH:
-            admitted = hmac.compare_digest(
-                request.headers.get(ADMIN_HEADER, "").encode(), admin_token.encode()
-            )
+            admitted = hmac.compare_digest(request.headers.get(ADMIN_HEADER, "").encode(), admin_token.encode())
             return None if admitted else _error(404, "Not Found")
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() not in {"bearer", "token"} or not given:
@@ -128,7 +124,8 @@ def _response_check(checker: OpenAPI) -> Callable[[Response], Response]:
     return check_response
 
 
-def _rate_limit(response: Response) -> Response:
+def _finish(response: Response) -> Response:
+    _log.info("%s %s: %d", request.method, request.path, response.status_code)
     response.headers["X-RateLimit-Limit"] = "5000"
     response.headers["X-RateLimit-Remaining"] = "4999"
     response.headers["X-RateLimit-Reset"] = str(int(time.time()) + 3600)

@@ -82,15 +82,9 @@ class Scope:
         if key_id != self.key_id:
             raise Refusal(422, "Key ID is not the current public key's ID. Fetch the public key again.")
         try:
-            value = (
-                SealedBox(self._private_key)
-                .decrypt(base64.b64decode(encrypted_value, validate=True))
-                .decode()
-            )
+            value = SealedBox(self._private_key).decrypt(base64.b64decode(encrypted_value, validate=True)).decode()
         except (CryptoError, binascii.Error, UnicodeDecodeError):
-            raise Refusal(
-                422, "The encrypted value cannot be opened with the public key's private half."
-            ) from None
+            raise Refusal(422, "The encrypted value cannot be opened with the public key's private half.") from None
         return self._put(self.secrets, "Secret", name, value)
 
     def create_variable(self, name: str, value: str) -> None:

@@ -187,9 +187,7 @@ def _listed(key: str, entries: dict[str, Entry], default: int, most: int, *, wit
     return _json({"total_count": len(everything), key: shown}, headers=links)
 
 
-def _page(
-    entries: list[dict[str, Any]], default: int, most: int
-) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def _page(entries: list[dict[str, Any]], default: int, most: int) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """One page as GitHub cuts it, and the Link header when more follow."""
     size = max(1, min(request.args.get("per_page", default, type=int), most))
     page = max(1, request.args.get("page", 1, type=int))

@@ -12,9 +12,7 @@ from typing import IO, Final
 __all__ = ["MARKER_TEXT", "PROFILE", "Info", "Layout", "is_locked", "lock", "write_private"]
 
 PROFILE: Final = "ecrwiz-sandbox"  # the operator's AWS profile
-MARKER_TEXT: Final = (
-    "This folder belongs to an ecrwiz sandbox; everything in it is removed with the sandbox.\n"
-)
+MARKER_TEXT: Final = "This folder belongs to an ecrwiz sandbox; everything in it is removed with the sandbox.\n"
 
 
 @dataclass(frozen=True)
@@ -100,9 +98,7 @@ def write_private(file: Path, text: str) -> None:
     """Replace a file atomically by one that only its owner can read; folders are made as needed."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = file.with_name(f".{file.name}.{os.getpid()}")
-    with os.fdopen(
-        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-    ) as stream:
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())

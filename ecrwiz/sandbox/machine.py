@@ -59,9 +59,7 @@ class Machine:
             security_mirror=next((a for a in addresses if re.search(r"/debian-security/?$", a)), _SECURITY),
             apt_settings=_apt_settings(),
             authorities=_bundle().read_bytes(),
-            extra_authorities=tuple(
-                (p.name, p.read_bytes()) for p in sorted(_EXTRA_AUTHORITIES.glob("*.crt"))
-            ),
+            extra_authorities=tuple((p.name, p.read_bytes()) for p in sorted(_EXTRA_AUTHORITIES.glob("*.crt"))),
         )
 
     def fingerprint(self) -> str:

@@ -6,7 +6,7 @@ GitHub publishes the description under the MIT licence; the npm package `@octoki
     npm pack @octokit/openapi && tar xzf octokit-openapi-*.tgz
     python -m ecrwiz.sandbox.openapi_slice package/generated/api.github.com.json
 
-The result is the same byte for byte when the description is the same.
+The text in it is the same whenever the description is the same; its keys are sorted.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ def cut(description: dict[str, Any]) -> dict[str, Any]:
         paths[path] = {method: item[method] for method in methods}
         if "parameters" in item:
             paths[path]["parameters"] = item["parameters"]
-    components: dict[str, Any] = {
-        "schemas": {name: description["components"]["schemas"][name] for name in _ERRORS}
-    }
+    components: dict[str, Any] = {"schemas": {name: description["components"]["schemas"][name] for name in _ERRORS}}
     todo: list[Any] = [paths, components]
     while todo:
         node = todo.pop()
@@ -103,13 +101,14 @@ def load(file: Path = SLICE_FILE) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> None:
-    """Write the slice of the description named on the command line beside this module."""
-    if len(arguments) != 1:
-        raise SystemExit("usage: python -m ecrwiz.sandbox.openapi_slice api.github.com.json")
+    """Write the slice of a description beside this module, or to the file named second."""
+    if len(arguments) not in {1, 2}:
+        raise SystemExit("usage: python -m ecrwiz.sandbox.openapi_slice api.github.com.json [FILE]")
+    target = Path(arguments[1]) if arguments[1:] else SLICE_FILE
     part = cut(json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
     text = json.dumps(part, sort_keys=True, separators=(",", ":"))
-    SLICE_FILE.write_bytes(gzip.compress(text.encode(), mtime=0))
-    sys.stdout.write(f"{SLICE_FILE.name}: {len(part['paths'])} paths, {SLICE_FILE.stat().st_size} bytes\n")
+    target.write_bytes(gzip.compress(text.encode(), mtime=0))
+    sys.stdout.write(f"{target.name}: {len(part['paths'])} paths, {target.stat().st_size} bytes\n")
 
 
 if __name__ == "__main__":

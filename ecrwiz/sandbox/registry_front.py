@@ -73,9 +73,7 @@ class RegistryFront:
             await self._session.close()
 
     async def _expire(self, request: web.Request) -> web.Response:
-        if not hmac.compare_digest(
-            request.headers.get(_ADMIN_HEADER, "").encode(), self._admin_token.encode()
-        ):
+        if not hmac.compare_digest(request.headers.get(_ADMIN_HEADER, "").encode(), self._admin_token.encode()):
             return _error(RegistryRefusal(404, "UNSUPPORTED", "The operation is unsupported."))
         self._tokens.expire_all()
         return web.Response(status=204)
@@ -91,10 +89,7 @@ class RegistryFront:
                 realm = f'Basic realm="http://{request.host}/",service="ecr.amazonaws.com"'
                 answer.headers["WWW-Authenticate"] = realm
         except (ClientError, OSError) as error:
-            _log.error("%s %s: the registry failed: %r", request.method, request.path, error)
-            if request.transport is None or request.transport.is_closing():
-                raise
-            answer = _error(RegistryRefusal(502, "UNKNOWN", f"The registry does not answer: {error}"))
+            answer = _broken(request, error)
         _log.info("%s %s: %d", request.method, request.path, answer.status)
         return answer
 
@@ -111,9 +106,7 @@ class RegistryFront:
         if target.kind == "manifests":
             if request.method == "PUT":
                 return await self._put_manifest(request, token, target, repository)
-            target = Target(
-                target.name, target.kind, registry_rules.resolve(repository, target.rest), target.action
-            )
+            target = Target(target.name, target.kind, registry_rules.resolve(repository, target.rest), target.action)
         return await self._pass_on(request, token, target)
 
     async def _put_manifest(
@@ -145,8 +138,13 @@ class RegistryFront:
         ) as answer:
             out = web.StreamResponse(status=answer.status, headers=_answered(answer.headers, request, token))
             await out.prepare(request)
-            async for chunk in answer.content.iter_chunked(_CHUNK):
-                await out.write(chunk)
+            try:
+                async for chunk in answer.content.iter_chunked(_CHUNK):
+                    await out.write(chunk)
+            except ClientError:
+                if request.transport is not None:
+                    request.transport.close()  # a body cut short must not look like a whole one
+                raise
             await out.write_eof()
             return out
 
@@ -177,6 +175,14 @@ def _answered(headers: CIMultiDictProxy[str], request: web.Request, token: Token
         path = URL(location, encoded=True).raw_path_qs.replace(f"/v2/{token.region}/", "/v2/", 1)
         answered["Location"] = f"http://{request.host}{path}"
     return answered
+
+
+def _broken(request: web.Request, error: Exception) -> web.Response:
+    if request.transport is None or request.transport.is_closing():
+        _log.info("%s %s: the connection was closed half-way", request.method, request.path)
+        return web.Response(status=499)  # nobody reads it
+    _log.error("%s %s: the registry failed: %r", request.method, request.path, error)
+    return _error(RegistryRefusal(502, "UNKNOWN", "The registry behind the sandbox's front does not answer."))
 
 
 def _error(refusal: RegistryRefusal) -> web.Response:

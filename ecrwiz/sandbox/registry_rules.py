@@ -121,10 +121,7 @@ def admit(token: Token, target: Target) -> Repository:
         raise RegistryRefusal(401, "UNAUTHORIZED", "Not Authorized") from None
     repository = find_repository(caller.account, token.region, target.name)
     if repository is None:
-        message = (
-            f"The repository with name '{target.name}' does not exist "
-            f"in the registry with id '{caller.account}'"
-        )
+        message = f"The repository with name '{target.name}' does not exist in the registry with id '{caller.account}'"
         raise RegistryRefusal(404, "NAME_UNKNOWN", message)
     return repository
 

@@ -26,8 +26,8 @@ _IDENTITY = {
     for role in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "ecrwiz demo"), ("EMAIL", "demo@ecrwiz.invalid"), ("DATE", _DATE))
 }
-# The person's own settings (signing, hooks, line endings) have no say in a sample.
-_SETTINGS = ("commit.gpgsign=false", "core.hooksPath=/dev/null", "core.autocrlf=false", "init.templateDir=")
+# The person's own settings (signing, hooks, templates) have no say in a sample.
+_SETTINGS = ("commit.gpgsign=false", "core.hooksPath=/dev/null", "init.templateDir=")
 
 
 def lay_out(target: Path) -> Path:
@@ -52,9 +52,7 @@ def lay_out(target: Path) -> Path:
         )
     git = shutil.which("git")
     if git is None:
-        raise MissingToolError(
-            "The sample application needs git, which is not on this machine.", "Install git."
-        )
+        raise MissingToolError("The sample application needs git, which is not on this machine.", "Install git.")
     with resources.as_file(resources.files("ecrwiz.sandbox") / "sample_app") as source:
         shutil.copytree(source, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
     # Without its dot in the package: there it would apply to the package's own files.

@@ -66,7 +66,8 @@ _DOCKERFILE = """FROM {root}
 COPY rootfs/ /
 RUN rm -f /etc/apt/sources.list \\
  && groupadd --gid 1000 node \\
- && useradd --uid 1000 --gid node --shell /bin/bash --create-home node
+ && useradd --uid 1000 --gid node --shell /bin/bash --create-home node \\
+ && node --version && npm --version
 ENV NODE_VERSION={node} NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
 LABEL {label}=true {recipe_label}={recipe}
 ENTRYPOINT ["docker-entrypoint.sh"]
@@ -123,11 +124,13 @@ def build(
         packages = _fetch_packages(major, machine.architecture, Path(folder))
         say("Installing a small Debian with debootstrap; this takes about half a minute.")
         root = f"ecrwiz-stand-in-root:{os.getpid()}"
-        with _debian(machine, Path(folder) / "root", elevate) as tree:
+        with _debian(machine, Path(folder) / "root", major, elevate) as tree:
             _import_tree(client, tree, root, elevate)
-        say(f"Building {reference} from them.")
-        _build_image(client, reference, root, machine, packages, Path(folder))
-    client.images.remove(root, noprune=True)
+        try:
+            say(f"Building {reference} from them.")
+            _build_image(client, reference, root, machine, packages, Path(folder))
+        finally:
+            client.images.remove(root, noprune=True)
 
 
 def _elevation() -> list[str]:
@@ -145,9 +148,7 @@ def _elevation() -> list[str]:
 
 def _program(name: str, hint: str) -> str:
     # An ordinary account's PATH often lacks Debian's sbin; a virtual environment may bring its own npm.
-    places = os.pathsep.join(
-        [os.environ.get("PATH", ""), "/usr/sbin", "/sbin", str(Path(sys.executable).parent)]
-    )
+    places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin", str(Path(sys.executable).parent)])
     found = shutil.which(name, path=places)
     if found is None:
         raise MissingToolError(
@@ -185,11 +186,13 @@ def _fetch_packages(major: int, architecture: str, folder: Path) -> dict[str, _P
 
 
 @contextmanager
-def _debian(machine: Machine, target: Path, elevate: list[str]) -> Iterator[Path]:
+def _debian(machine: Machine, target: Path, major: int, elevate: list[str]) -> Iterator[Path]:
     tool = _program("debootstrap", "Install it with `apt install debootstrap`.")
+    # Node is linked against it since release 25, and the official images have it since then.
+    more = ["--include=libatomic1"] if major >= 25 else []
     try:
         _run(
-            [*elevate, tool, "--variant=minbase", _SUITE, str(target), machine.mirror],
+            [*elevate, tool, "--variant=minbase", *more, _SUITE, str(target), machine.mirror],
             DEBIAN_FRONTEND="noninteractive",
         )
         yield target
@@ -221,17 +224,13 @@ def _build_image(
     with (folder / "context.tar").open("w+b") as file:
         _write_context(file, dockerfile, machine, packages)
         file.seek(0)
-        records = client.api.build(fileobj=file, custom_context=True, tag=reference, rm=True, decode=True)
+        records = client.api.build(fileobj=file, custom_context=True, tag=reference, rm=True, forcerm=True, decode=True)
         for record in records:
             if "error" in record:
-                raise ToolFailedError(
-                    f"Building the stand-in for {reference} failed: {record['error'].strip()}"
-                )
+                raise ToolFailedError(f"Building the stand-in for {reference} failed: {record['error'].strip()}")
 
 
-def _write_context(
-    file: IO[bytes], dockerfile: str, machine: Machine, packages: Mapping[str, _Package]
-) -> None:
+def _write_context(file: IO[bytes], dockerfile: str, machine: Machine, packages: Mapping[str, _Package]) -> None:
     with tarfile.open(fileobj=file, mode="w") as context:
         _add(context, "Dockerfile", dockerfile.encode())
         for path, content in _machine_files(machine):

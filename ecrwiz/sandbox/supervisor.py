@@ -17,7 +17,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from ecrwiz.model.errors import EcrwizError, MissingToolError
 from ecrwiz.sandbox.info import PROFILE, Info, Layout, lock, write_private
@@ -34,6 +34,9 @@ _MAX_SOCKET_FOLDER: Final = 80  # bytes; a Unix socket's whole path may have 107
 _DEFAULT_REGION: Final = "us-east-1"
 _log = logging.getLogger(__name__)
 
+# Held until the process ends, however it ends: by it a client knows that the sandbox lives.
+_alive: IO[bytes] | None = None
+
 
 def serve(data: Path, *, keep: bool) -> int:
     """Run a sandbox until it is to end.
@@ -46,14 +49,16 @@ def serve(data: Path, *, keep: bool) -> int:
         The process's exit code.
     """
     layout = Layout(data)
-    alive = lock(layout.alive, wait=False)
-    if alive is None:
+    global _alive
+    _alive = lock(layout.alive, wait=False)
+    if _alive is None:
         _say({"error": f"A sandbox is running in {data}.", "hint": "", "exit_code": 1})
         return 1
     logging.basicConfig(
         filename=layout.log, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    layout.log.chmod(0o600)
+    # The stand-ins say what was asked and answered in words of their own.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     supervisor = _Supervisor(layout, keep=keep)
     try:
         asyncio.run(supervisor.run())
@@ -62,7 +67,6 @@ def serve(data: Path, *, keep: bool) -> int:
         return error.exit_code
     finally:
         supervisor.remove()
-        alive.close()
     return 0
 
 
@@ -80,12 +84,12 @@ class _Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ending.set)
         loop.add_reader(sys.stdin.fileno(), self._input)
-        # First the programs: they come up while Python imports what the stand-ins need.
-        registry = Registry(self._layout.root / "registry", self._sockets)
-        self._parts.append(registry)
-        keyring = self._start_keyring()
         front = None
         try:
+            # First the programs: they come up while Python imports what the stand-ins need.
+            registry = Registry(self._layout.root / "registry", self._sockets)
+            self._parts.append(registry)
+            keyring = self._start_keyring()
             info, front = await self._start_stand_ins(registry, keyring)
             info.write(self._layout.info)
             _say({"ready": True})
@@ -124,9 +128,7 @@ class _Supervisor:
         keyring.unlock()
         return keyring
 
-    async def _start_stand_ins(
-        self, registry: Registry, keyring: KeyringSession | None
-    ) -> tuple[Info, RegistryFront]:
+    async def _start_stand_ins(self, registry: Registry, keyring: KeyringSession | None) -> tuple[Info, RegistryFront]:
         try:
             from ecrwiz.sandbox.assembly import start
         except ImportError as error:

@@ -32,15 +32,11 @@ def read_text(path: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except IsADirectoryError as error:
-        raise BadInputError(
-            f"{path} is a folder and should be a file.", "Move it away and try again."
-        ) from error
+        raise BadInputError(f"{path} is a folder and should be a file.", "Move it away and try again.") from error
     except UnicodeDecodeError as error:
         raise BadInputError(f"{path} is not UTF-8 text.", "Save it as UTF-8 and try again.") from error
     except OSError as error:
-        raise ToolFailedError(
-            f"{path} cannot be read: {error.strerror}.", "Check its permissions."
-        ) from error
+        raise ToolFailedError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
 
 
 def write_atomic(path: Path, text: str, *, executable: bool = False, private: bool = False) -> None:
@@ -146,9 +142,7 @@ def lock(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise ToolFailedError(
-            f"{path} could not be made: {error.strerror}.", "Check the permissions."
-        ) from error
+        raise ToolFailedError(f"{path} could not be made: {error.strerror}.", "Check the permissions.") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -209,7 +209,7 @@ def unpack(value: Secret) -> tuple[str, Secret]:
     if not (isinstance(access_key_id, str) and isinstance(secret, str) and access_key_id and secret):
         raise ToolFailedError(
             "The keyring's entry for the CI identity was changed by something else and cannot be read.",
-            "Run the step `credentials` again with --force to write it anew.",
+            "Make a new access key with: ecrwiz run provision credentials github --force",
         )
     return access_key_id, Secret(secret)
 

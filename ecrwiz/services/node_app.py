@@ -143,9 +143,7 @@ def _framework(package: Mapping[str, Any], origins: dict[str, str]) -> Literal["
     return "next" if found else "node"
 
 
-def _manager(
-    root: Path, package: Mapping[str, Any], origins: dict[str, str]
-) -> tuple[Literal["npm", "yarn"], str]:
+def _manager(root: Path, package: Mapping[str, Any], origins: dict[str, str]) -> tuple[Literal["npm", "yarn"], str]:
     """The package manager and its lockfile: the field `packageManager` decides, then the lockfiles."""
     declared, _, version = str(package.get("packageManager") or "").partition("@")
     present: dict[str, str] = {}
@@ -214,9 +212,7 @@ def _node_major(root: Path, package: Mapping[str, Any], origins: dict[str, str])
         if not ranges:
             continue
         origins["node_major"] = origin
-        newest = [
-            major for major in SUPPORTED_MAJORS if _allows(ranges, (major, 10**6, 0), (major, 10**6, 1))
-        ]
+        newest = [major for major in SUPPORTED_MAJORS if _allows(ranges, (major, 10**6, 0), (major, 10**6, 1))]
         some = [major for major in SUPPORTED_MAJORS if _allows(ranges, (major, 0, 0), (major + 1, 0, 0))]
         # When a version is asked for that is too old or too new: the nearest, shown with its origin.
         oldest = SUPPORTED_MAJORS[-1]

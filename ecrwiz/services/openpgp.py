@@ -82,7 +82,7 @@ def decrypt(encrypted_b64: str, private: Secret) -> Secret:
         # `from None`: the cause could quote what was decrypted (UnicodeDecodeError does).
         raise ToolFailedError(
             "The CI user's secret key could not be decrypted: it is damaged or made for another key.",
-            "Run the step `provision` with --force to make a new access key.",
+            "Make a new access key with: ecrwiz run provision credentials github --force",
         ) from None
 
 
@@ -99,7 +99,7 @@ def _load(private: Secret) -> Tsk:
     except (ValueError, RuntimeError, OSError):
         raise ToolFailedError(
             "The OpenPGP private key that was kept for the CI user's secret key is damaged.",
-            "Run the step `provision` with --force to make a new pair and a new access key.",
+            "Make a new access key with: ecrwiz run provision credentials github --force",
         ) from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,9 +21,7 @@ _PACKAGE: Final = Path(__file__).resolve().parent.parent
 _BEGIN: Final = "# >>> ecrwiz writes this block; put lines of your own above it >>>"
 _END: Final = "# <<< ecrwiz <<<"
 
-_IMPORT = re.compile(
-    r"""(?:\bfrom|\bimport|\brequire|\bimport\s*\(|\brequire\s*\()\s*["'](\.{1,2}/[\w./@-]+)["']"""
-)
+_IMPORT = re.compile(r"""(?:\bfrom|\bimport|\brequire|\bimport\s*\(|\brequire\s*\()\s*["'](\.{1,2}/[\w./@-]+)["']""")
 _SUFFIXES: Final = (".js", ".mjs", ".cjs", ".ts", ".mts", ".json", "/index.js", "/index.ts")
 
 
@@ -60,9 +59,7 @@ def render(answers: Answers, app: NodeApp, existing: Callable[[str], str | None]
         RenderedFile("Dockerfile", _template(f"Dockerfile.{answers.strategy}.j2", values)),
         RenderedFile("start.sh", _template("start.sh.j2", values), executable=True),
         RenderedFile(".dockerignore", merge_ignore(existing(".dockerignore"), *docker)),
-        RenderedFile(
-            ".gitignore", merge_ignore(existing(".gitignore"), _entries("gitignore.j2", values), ())
-        ),
+        RenderedFile(".gitignore", merge_ignore(existing(".gitignore"), _entries("gitignore.j2", values), ())),
         *_infra(answers),
     )
 
@@ -120,9 +117,7 @@ def _config_files(config_file: str, existing: Callable[[str], str | None]) -> li
             # TypeScript lets an import say .js for a file that is .ts.
             names = [base, re.sub(r"\.([cm]?)js$", r".\1ts", base)] if PurePosixPath(base).suffix else []
             names += [base + suffix for suffix in _SUFFIXES]
-            waiting += [name for name in names if not name.startswith("..") and existing(name) is not None][
-                :1
-            ]
+            waiting += [name for name in names if not name.startswith("..") and existing(name) is not None][:1]
     if config_file.endswith("ts") and existing("tsconfig.json") is not None:
         found["tsconfig.json"] = None  # its `paths` decide what the imports mean
     return list(found)
@@ -207,6 +202,7 @@ def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").rstrip("\n") + "\n"
 
 
+@cache
 def _environment(folder: Path) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 

@@ -127,7 +127,7 @@ async def _keyring(context: Context, account: str, note: _Note) -> None:
     for entry in entries(context, account):
         try:
             note(f"keyring entry {entry}", await context.tools.keychain.delete(entry))
-        except MissingToolError as error:
+        except (MissingToolError, ToolFailedError) as error:
             context.say(f"keyring entry {entry}: {error.message}")
 
 

@@ -34,6 +34,7 @@ async def _run(context: Context) -> GithubResult | Skipped:
 
 async def _export(context: Context, api: GitHub, repository: str, made: ProvisionResult) -> GithubResult:
     found = await api.repository(repository)
+    repository = found.full_name  # it may have been renamed since
     if found.archived:
         raise EcrwizError(
             f"{repository} is archived on GitHub and takes no secrets.", "Unarchive it, or name another."
@@ -93,7 +94,7 @@ async def open_github(context: Context) -> GitHub:
     question = Question(
         context.step,
         "secret",
-        "A GitHub token that may write secrets and variables of the repository:",
+        f"A token for {url} that may write secrets and variables of the repository:",
         (
             "None was found in GH_TOKEN, GITHUB_TOKEN, `gh auth token` or the keyring.",
             "Fine-grained: repository permissions Secrets and Variables, read and write. Classic: scope repo.",

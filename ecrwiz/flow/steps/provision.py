@@ -120,7 +120,7 @@ async def _fresh_key_pair(context: Context, account: str, *, new: bool) -> None:
         entry = keychain.pgp_entry_name(account, answers.project_id, answers.env)
         try:
             await context.tools.keychain.store(entry, pair.private)
-        except MissingToolError as error:
+        except (MissingToolError, ToolFailedError) as error:
             context.tools.keychain.hold(entry, pair.private)
             context.say(f"{error.message} The private key stays in this process's memory only.")
     write_public_key(path, pair.public)

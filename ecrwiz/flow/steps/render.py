@@ -9,7 +9,7 @@ from ecrwiz.flow.events import Question, StepId
 from ecrwiz.flow.project import Project
 from ecrwiz.model.app import RenderedFile
 from ecrwiz.model.results import FileChange, RenderResult
-from ecrwiz.services import files, templates
+from ecrwiz.services import files, hcl, templates
 
 __all__ = ["STEP", "changes"]
 
@@ -25,8 +25,11 @@ def changes(project: Project) -> tuple[tuple[RenderedFile, FileChange], ...]:
     def existing(path: str) -> str | None:
         return files.read_text(root / path)
 
+    rendered = templates.render(project.answers, project.need_app(), existing)
+    infra = project.paths.infra
+    hcl.check_for_clashes(infra, {file.path.removeprefix("infra/") for file in rendered})
     found: list[tuple[RenderedFile, FileChange]] = []
-    for file in templates.render(project.answers, project.need_app(), existing):
+    for file in rendered:
         before = existing(file.path)
         if before == file.text:
             change = FileChange(file.path, "same", "")

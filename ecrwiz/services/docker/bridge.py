@@ -11,16 +11,17 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeAlias, TypeVar
 
-from ecrwiz.services.docker.faults import translated
+from ecrwiz.model.ports import OnLines, OnProgress
+from ecrwiz.services.docker.faults import translated, unreadable_config
 from ecrwiz.services.process.lines import LineSplitter
 
-__all__ = ["CutError", "Feed", "OnLines", "OnProgress", "Wire", "connected", "in_thread", "settled"]
+__all__ = ["Api", "CutError", "Feed", "Wire", "connected", "in_thread", "settled"]
 
 _TICK: Final = 0.05  # seconds between two deliveries
 _LET_GO: Final = 10.0  # seconds to wait for a thread whose connection has been cut
 
-OnLines: TypeAlias = Callable[[list[str]], None]
-OnProgress: TypeAlias = Callable[[float, float | None, str, str], None]
+
+Api: TypeAlias = Any  # docker.APIClient: docker-py carries no types
 
 T = TypeVar("T")
 
@@ -34,6 +35,7 @@ class Feed:
 
     Attributes:
         recent: the last lines, for an error's text.
+        failed: a receiver has raised; it is not to be called again.
     """
 
     def __init__(self, on_lines: OnLines, on_progress: OnProgress | None = None) -> None:
@@ -44,6 +46,7 @@ class Feed:
         self._lines: list[str] = []
         self._progress: tuple[float, float | None, str, str] | None = None
         self.recent: deque[str] = deque(maxlen=50)
+        self.failed = False
 
     def write(self, data: bytes, *, end: bool = False) -> None:
         """Take output as it comes, cut anywhere; `end` says that nothing more comes."""
@@ -64,21 +67,23 @@ class Feed:
         with self._lock:
             lines, self._lines = self._lines, []
         progress, self._progress = self._progress, None
+        self.failed = True
         if lines:
             self._on_lines(lines)
         if progress and self._on_progress:
             self._on_progress(*progress)
+        self.failed = False
 
 
 class Wire:
     """The connection of a lasting call, to be cut from another thread."""
 
     def __init__(self) -> None:
-        self._api: Any = None
-        self._response: Any = None
+        self._api: Api = None
+        self._response: Api = None
         self._is_cut = False
 
-    def watch(self, api: Any) -> None:
+    def watch(self, api: Api) -> None:
         """Follow this client's connection from now on."""
         self._api = api
         api.hooks["response"].append(self._remember)
@@ -97,7 +102,7 @@ class Wire:
         self._is_cut = True
         self._shut()
 
-    def _remember(self, response: Any, *_: object, stream: bool = False, **__: object) -> None:
+    def _remember(self, response: Api, *_: object, stream: bool = False, **__: object) -> None:
         if stream:
             self._response = response
             if self._is_cut:
@@ -112,7 +117,7 @@ class Wire:
 
 
 @contextmanager
-def connected(doing: str, timeout: float = 30.0) -> Iterator[Any]:
+def connected(doing: str, timeout: float = 30.0) -> Iterator[Api]:
     """A client of the engine that DOCKER_HOST or the current context names; errors come out translated.
 
     Args:
@@ -122,29 +127,34 @@ def connected(doing: str, timeout: float = 30.0) -> Iterator[Any]:
     import docker
 
     with translated(doing):
-        api = docker.from_env(version="auto", timeout=timeout).api
+        try:
+            api = docker.from_env(version="auto", timeout=timeout).api
+        except ValueError as error:
+            raise unreadable_config() from error
+        streams: list[Api] = []  # left half read when a record ends the work: nobody else closes these
+        api.hooks["response"].append(lambda answer, **how: streams.append(answer) if how.get("stream") else None)
         try:
             yield api
         finally:
+            for stream in streams:
+                stream.close()
             api.close()
 
 
 async def in_thread(work: Callable[[], T], *, feed: Feed | None = None, wire: Wire | None = None) -> T:
     """Run blocking work in a thread; hand on its feed; cut its wire when we are cancelled or a receiver fails."""
     task = asyncio.create_task(asyncio.to_thread(work))
+    task.add_done_callback(_heard)
     try:
         while not task.done():
             await asyncio.wait({task}, timeout=_TICK if feed else None)
             if feed:
                 feed.flush()
-    except BaseException:
-        task.add_done_callback(_heard)
-        if wire:
+    finally:
+        if wire and not task.done():
             wire.cut()
             await _until_done(task, time.monotonic() + _LET_GO)
-        raise
-    finally:
-        if feed and not task.cancelled():
+        if feed and not feed.failed:
             feed.flush()
     return task.result()
 

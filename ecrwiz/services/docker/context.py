@@ -71,7 +71,16 @@ def context_digest(root: Path) -> str:
 
 def tar_size(entries: list[Entry]) -> int:
     """About how many bytes `tar_stream` will give; long names take some more."""
-    return sum(_BLOCK + (_padded(e.stat.st_size) if stat.S_ISREG(e.stat.st_mode) else 0) for e in entries)
+    total, linked = 0, set()
+    for entry in entries:
+        facts = entry.stat
+        identity = (facts.st_dev, facts.st_ino)
+        total += _BLOCK
+        if stat.S_ISREG(facts.st_mode) and identity not in linked:
+            total += _padded(facts.st_size)
+        if facts.st_nlink > 1:
+            linked.add(identity)
+    return total
 
 
 def tar_stream(root: Path, entries: list[Entry], on_sent: Callable[[int], None]) -> Iterator[bytes]:
@@ -161,7 +170,7 @@ def _walk(root: Path, folder: str, rules: Ignore, above: tuple[bool, ...]) -> It
 
 def _target(root: Path, entry: Entry) -> str:
     try:
-        return os.readlink(root / entry.path)
+        return os.readlink(root / entry.path)  # noqa: PTH115 - a Path would tidy the text up
     except OSError as error:
         raise _unreadable(error) from error
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ecrwiz.services.docker.bridge import Feed
+from ecrwiz.services.docker.bridge import Api, Feed
 
 __all__ = ["base_images", "send_only_needed"]
 
@@ -37,7 +38,7 @@ def base_images(dockerfile: str, build_args: Mapping[str, str]) -> list[str]:
     return [image for image in dict.fromkeys(found) if image]
 
 
-def send_only_needed(api: Any, images: list[str], feed: Feed) -> None:
+def send_only_needed(api: Api, images: list[str], feed: Feed) -> None:
     """Make this client's build send the credentials for these images' registries and no others.
 
     docker-py would send every credential it can find to the engine, and fails when the helper that keeps them
@@ -51,7 +52,7 @@ def send_only_needed(api: Any, images: list[str], feed: Feed) -> None:
     for image in images:
         try:
             registry, _ = auth.resolve_repository_name(image)
-            found = api._auth_configs.resolve_authconfig(registry)
+            found = _logins(api._auth_configs, registry, feed).resolve_authconfig(registry)
         except (StoreError, DockerException, OSError) as error:
             feed.write(f"Going on without registry credentials for {image}: {error}\n".encode())
             continue
@@ -63,3 +64,14 @@ def send_only_needed(api: Any, images: list[str], feed: Feed) -> None:
             headers["X-Registry-Config"] = auth.encode_header(needed)
 
     api._set_auth_headers = set_headers
+
+
+def _logins(config: Any, registry: str, feed: Feed) -> Any:  # noqa: ANN401 - docker-py carries no types
+    """The person's logins; without the helper that should know this registry's when it is not installed."""
+    from docker import auth
+
+    helper = f"docker-credential-{config.get_credential_store(registry) or ''}"
+    if helper.endswith("-") or shutil.which(helper):
+        return config
+    feed.write(f"Going on without the login for {registry}: {helper} is not on this machine.\n".encode())
+    return auth.AuthConfig({"auths": config.auths})

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ecrwiz.model.errors import ToolFailedError
+from ecrwiz.model.ports import OnLines, OnProgress
 from ecrwiz.model.redact import Secret
-from ecrwiz.services.docker.bridge import Feed, OnLines, OnProgress, Wire, connected, in_thread
-from ecrwiz.services.docker.context import list_context, tar_size, tar_stream
-from ecrwiz.services.docker.credentials import base_images, send_only_needed
+from ecrwiz.services.docker.bridge import Feed, Wire, connected, in_thread
+from ecrwiz.services.docker.build import run_build
+from ecrwiz.services.docker.images import ImageInfo, inspect
 from ecrwiz.services.docker.probe import Probe, probe
-from ecrwiz.services.docker.records import BuildLog, PushLog
+from ecrwiz.services.docker.records import PushLog
 
 __all__ = ["Engine", "ImageInfo"]
 
 _PUSH_SILENCE: Final = 900.0  # seconds without a record: a registry may think long about a large layer
-
-
-@dataclass(frozen=True, slots=True)
-class ImageInfo:
-    """An image in the local engine.
-
-    Attributes:
-        id: `sha256:...` of its configuration.
-        platform: `os/architecture`.
-        size: bytes, uncompressed.
-        repo_digests: `name@sha256:...` for each registry it was pushed to or pulled from.
-        tags: `name:tag`.
-    """
-
-    id: str
-    platform: str
-    size: int
-    repo_digests: tuple[str, ...]
-    tags: tuple[str, ...]
 
 
 class Engine:
@@ -60,7 +41,7 @@ class Engine:
 
         def work() -> ImageInfo | None:
             with connected(f"looking for the image {ref}") as api:
-                return _inspect(api, ref)
+                return inspect(api, ref)
 
         return await in_thread(work)
 
@@ -98,33 +79,7 @@ class Engine:
         feed, wire = Feed(on_lines, on_progress), Wire()
 
         def work() -> str:
-            instructions = _read(root, dockerfile)
-            entries = list_context(root, dockerfile)
-            total = tar_size(entries)
-
-            def sent(count: int) -> None:
-                wire.check()
-                feed.progress(min(count, total), total, "bytes", "sending the files to the Docker engine")
-
-            with connected("building the image") as api:
-                wire.watch(api)
-                send_only_needed(api, base_images(instructions, build_args), feed)
-                log = BuildLog(feed)
-                for record in api.build(
-                    fileobj=tar_stream(root, entries, sent),
-                    custom_context=True,
-                    dockerfile=dockerfile,
-                    platform=platform,
-                    buildargs=dict(build_args),
-                    labels=dict(labels),
-                    rm=True,
-                    forcerm=True,
-                    decode=True,
-                ):
-                    wire.check()
-                    log.take(record)
-                feed.write(b"", end=True)
-                return _accept(api, log.image_id, platform, tags)
+            return run_build(root, dockerfile, platform, tags, build_args, labels, feed, wire)
 
         return await in_thread(work, feed=feed, wire=wire)
 
@@ -133,8 +88,8 @@ class Engine:
         local_ref: str,
         remote: str,
         tag: str,
-        *,
         password: Secret,
+        *,
         username: str = "AWS",
         on_lines: OnLines,
         on_progress: OnProgress,
@@ -163,7 +118,7 @@ class Engine:
         def work() -> str:
             with connected("pushing the image", timeout=_PUSH_SILENCE) as api:
                 wire.watch(api)
-                if _inspect(api, local_ref) is None:
+                if inspect(api, local_ref) is None:
                     raise ToolFailedError(
                         f"The image {local_ref} is not in the local Docker engine.", "Run the step build first."
                     )
@@ -208,45 +163,3 @@ class Engine:
                         continue
 
         await in_thread(work)
-
-
-def _inspect(api: Any, ref: str) -> ImageInfo | None:
-    from docker.errors import ImageNotFound
-
-    try:
-        facts = api.inspect_image(ref)
-    except ImageNotFound:
-        return None
-    return ImageInfo(
-        id=facts["Id"],
-        platform=f"{facts['Os']}/{facts['Architecture']}",
-        size=facts["Size"],
-        repo_digests=tuple(facts.get("RepoDigests") or ()),
-        tags=tuple(facts.get("RepoTags") or ()),
-    )
-
-
-def _read(root: Path, dockerfile: str) -> str:
-    try:
-        return (root / dockerfile).read_text("utf-8-sig", "replace")
-    except OSError as error:
-        raise ToolFailedError(
-            f"{root / dockerfile} cannot be read: {error.strerror}.", "Run the step render to make it."
-        ) from error
-
-
-def _accept(api: Any, image_id: str, platform: str, tags: Sequence[str]) -> str:
-    """Tag the image if it is for the right platform: an engine builds for its own when the base image is that."""
-    image = _inspect(api, image_id) if image_id else None
-    if image is None:
-        raise ToolFailedError("The build ended without an image.", "Build again, and read the output above.")
-    if image.platform.split("/")[:2] != platform.split("/")[:2]:
-        raise ToolFailedError(
-            f"The image is for {image.platform} though {platform} was asked for: "
-            "the base image in the local Docker engine is for the other platform.",
-            f"Pull the base image with `docker pull --platform {platform} IMAGE`, or choose {image.platform}.",
-        )
-    for tag in tags:
-        name, _, label = tag.rpartition(":")
-        api.tag(image.id, name, label)
-    return image.id

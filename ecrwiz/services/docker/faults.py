@@ -9,7 +9,7 @@ from typing import Final
 
 from ecrwiz.model.errors import EcrwizError, MissingToolError, ToolFailedError
 
-__all__ = ["Fault", "base_image_fault", "build_hint", "push_error", "start_error", "translated"]
+__all__ = ["Fault", "base_image_fault", "build_hint", "push_error", "start_error", "translated", "unreadable_config"]
 
 # pattern, message (with the pattern's groups), hint
 Fault = tuple[re.Pattern[str], str, str]
@@ -18,6 +18,11 @@ Fault = tuple[re.Pattern[str], str, str]
 def _table(*rows: tuple[str, str, str]) -> tuple[Fault, ...]:
     return tuple((re.compile(pattern, re.IGNORECASE | re.DOTALL), message, hint) for pattern, message, hint in rows)
 
+
+_CONFIG: Final = (
+    "Docker's own configuration file (config.json) cannot be understood.",
+    "Repair or remove ~/.docker/config.json.",
+)
 
 _ENGINE: Final = _table(
     (
@@ -36,16 +41,32 @@ _ENGINE: Final = _table(
         "List them with `docker context ls` and choose one with `docker context use NAME`.",
     ),
     (
-        r"config(uration)? file|invalid configuration",
-        "Docker's own configuration file (config.json) cannot be understood.",
-        "Repair or remove ~/.docker/config.json.",
+        r"bind address|unsupported protocol|could not parse",
+        "DOCKER_HOST is not the address of a Docker engine.",
+        "It looks like unix:///var/run/docker.sock or tcp://HOST:2375; unset it to use this machine's own engine.",
+    ),
+    (
+        r"config(?:uration)? file|invalid configuration",
+        *_CONFIG,
+    ),
+)
+
+_REFUSED: Final = _table(
+    (
+        r"dockerfile parse error (?:on )?line (\d+): (.*)",
+        "Line {0} of the Dockerfile cannot be understood: {1}.",
+        "Correct it, or let the step render write the file anew.",
+    ),
+    (
+        r"file with no instructions|dockerfile .*cannot be empty",
+        "The Dockerfile holds no instructions.",
+        "Let the step render write it anew.",
     ),
 )
 
 _PUSH: Final = _table(
     (
-        r"tag '([^']+)' already exists in the '([^']+)' repository and cannot be overwritten because the "
-        r"(?:repository|tag) is immutable",
+        r"tag '([^']+)' already exists in the '([^']+)' repository .* because the (?:repository|tag) is immutable",
         "The tag {0} exists in the repository {1} already and may not be overwritten: tags there are immutable.",
         "Commit a change, so that the image gets a new tag, or choose another tag.",
     ),
@@ -226,6 +247,11 @@ def build_hint(text: str) -> str:
     return known[1] if known else ""
 
 
+def unreadable_config() -> MissingToolError:
+    """Docker's own configuration is broken in a way that docker-py does not expect."""
+    return MissingToolError(*_CONFIG)
+
+
 def sentence(text: str) -> str:
     """Somebody else's message as the end of a sentence of ours."""
     return " ".join(text.split()).rstrip(".") + "."
@@ -256,6 +282,9 @@ def _explained(error: Exception, doing: str) -> EcrwizError:
 
     if isinstance(error, APIError):
         text = str(error.explanation or error.response.reason)
+        known = _lookup(_REFUSED, text)
+        if known:
+            return ToolFailedError(*known)
         return base_image_fault(text) or ToolFailedError(f"The Docker engine refused {doing}: {sentence(text)}")
     known = _lookup(_ENGINE, str(error))
     if known:

@@ -8,19 +8,22 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ecrwiz.model.errors import ToolFailedError
+from ecrwiz.model.errors import EcrwizError, ToolFailedError
+from ecrwiz.model.ports import OnLines
 from ecrwiz.model.redact import clean_line, plain
-from ecrwiz.services.docker.bridge import Feed, OnLines, Wire, connected, in_thread, settled
+from ecrwiz.services.docker.bridge import Feed, Wire, connected, in_thread, settled
 from ecrwiz.services.docker.faults import sentence, start_error
 
 __all__ = ["Probe", "engine_host", "probe"]
 
 _MARK: Final = "org.ecrwiz.probe"  # label with a value of each probe's own
 _PAUSE: Final = 0.1  # seconds between two tries
+_LAST_WORDS: Final = 2.0  # seconds for the log to end after the container
 
 _CODES: Final = {
     0: "it ended by itself, without an error",
@@ -81,13 +84,14 @@ async def probe(
     if labels:
         await in_thread(lambda: _remove([f"{name}={value}" for name, value in labels.items()]))
     try:
-        started = time.monotonic()
         box = await settled(asyncio.to_thread(_start, image_ref, port, {**env, "PORT": str(port)}, ours))
         wire = Wire()
         log = asyncio.create_task(in_thread(lambda: _follow(box.id, feed, wire), feed=feed, wire=wire))
         try:
-            return await _first_answer(box, path, started, seconds, log, feed)
+            return await _first_answer(box, path, seconds, log, feed)
         finally:
+            await settled(asyncio.to_thread(_kill, box.id))
+            await settled(asyncio.wait({log}, timeout=_LAST_WORDS))
             log.cancel()
             await settled(asyncio.wait({log}))
     finally:
@@ -96,23 +100,25 @@ async def probe(
 
 @dataclass(frozen=True, slots=True)
 class _Box:
-    """A started container; `address` is host and port from here, empty when it ended at once."""
+    """A started container: when it was, and host and port as seen from here, empty when it ended at once."""
 
     id: str
+    started: float
     address: str
     port: int
 
 
-async def _first_answer(
-    box: _Box, path: str, started: float, seconds: float, log: asyncio.Task[None], feed: Feed
-) -> Probe:
+async def _first_answer(box: _Box, path: str, seconds: float, log: asyncio.Task[None], feed: Feed) -> Probe:
     import httpx
 
     url, last = f"http://{box.address}{path}", ""
     async with httpx.AsyncClient(trust_env=False) as client:
-        while (left := started + seconds - time.monotonic()) > 0:
+        while (left := box.started + seconds - time.monotonic()) > 0:
             if log.done() and (state := await in_thread(lambda: _state(box.id)))["Status"] != "running":
                 raise _ended(state, feed)
+            if not box.address:
+                await asyncio.sleep(_PAUSE)
+                continue
             asked = time.monotonic()
             try:
                 async with asyncio.timeout(left), client.stream("GET", url, timeout=left) as response:
@@ -122,7 +128,7 @@ async def _first_answer(
                 continue
             now = time.monotonic()
             if status < 500:
-                return Probe(url, status, round((now - asked) * 1000, 1), round(now - started, 2))
+                return Probe(url, status, round((now - asked) * 1000, 1), round(now - box.started, 2))
             last = f" with anything but status {status}"
             await asyncio.sleep(_PAUSE)
     raise ToolFailedError(
@@ -150,13 +156,15 @@ def _start(image_ref: str, port: int, env: Mapping[str, str], labels: Mapping[st
         try:
             settings = api.create_host_config(port_bindings={inner: ("" if host else "127.0.0.1", None)})
             container = api.create_container(
-                image_ref, environment=dict(env), labels=dict(labels), ports=[inner], host_config=settings
+                image_ref, environment=dict(env), labels=dict(labels), ports=[port], host_config=settings
             )["Id"]
             api.start(container)
+            started = time.monotonic()
         except APIError as error:
             raise start_error(str(error.explanation)) from error
         bound = (api.inspect_container(container)["NetworkSettings"]["Ports"] or {}).get(inner) or []
-    return _Box(container, f"{host or '127.0.0.1'}:{bound[0]['HostPort']}" if bound else "127.0.0.1:9", port)
+    address = f"{host or '127.0.0.1'}:{bound[0]['HostPort']}" if bound else ""
+    return _Box(container, started, address, port)
 
 
 def _follow(container: str, feed: Feed, wire: Wire) -> None:
@@ -166,6 +174,14 @@ def _follow(container: str, feed: Feed, wire: Wire) -> None:
             wire.check()
             feed.write(piece)
         feed.write(b"", end=True)
+
+
+def _kill(container: str) -> None:
+    """End it, which ends its log too: every line that it printed has come then."""
+    from docker.errors import APIError
+
+    with suppress(EcrwizError), connected("ending a container") as api, suppress(APIError):  # it had ended already
+        api.kill(container)
 
 
 def _state(container: str) -> Mapping[str, Any]:

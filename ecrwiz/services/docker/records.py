@@ -33,6 +33,8 @@ class Layers:
     def take(self, record: Record) -> bool:
         """Note a record; True when a layer's state has changed, which is worth a line."""
         layer, status = str(record["id"]), str(record["status"])
+        if status.startswith("Pulling from"):
+            return True  # here the id is the image's tag
         detail = record.get("progressDetail") or {}
         if status in ("Pushing", "Downloading") and "current" in detail:
             current = int(detail["current"])

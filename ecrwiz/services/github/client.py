@@ -66,9 +66,7 @@ class GitHub:
         BadInputError: an API URL without HTTPS, or a token that cannot be one.
     """
 
-    def __init__(
-        self, api_url: str, token: Secret, *, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, api_url: str, token: Secret, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         import httpx
 
         self._api = api_url.rstrip("/")
@@ -83,9 +81,7 @@ class GitHub:
         self._client = httpx.AsyncClient(
             timeout=_SECONDS,
             transport=transport,
-            mounts={
-                f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")
-            },  # no proxy to here
+            mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},  # no proxy to here
             headers={
                 "Accept": "application/vnd.github+json",
                 "Authorization": f"Bearer {token.reveal()}",
@@ -246,9 +242,7 @@ class GitHub:
 
 def _path(full_name: str) -> str:
     if not FULL_NAME.fullmatch(full_name):
-        raise BadInputError(
-            f"{plain(full_name)!r} is no repository's name, which looks like `octocat/hello`."
-        )
+        raise BadInputError(f"{plain(full_name)!r} is no repository's name, which looks like `octocat/hello`.")
     return f"/repos/{full_name}"
 
 

@@ -49,9 +49,7 @@ def refusal(response: httpx.Response, what: str, permission: str) -> RemoteError
     message = f"GitHub did not {what} ({said})."
     if status == 401:
         message = f"GitHub did not {what}: it does not accept the token ({said})."
-        hint = (
-            "The token may have expired or been revoked: make a new one on GitHub, under Developer settings."
-        )
+        hint = "The token may have expired or been revoked: make a new one on GitHub, under Developer settings."
     elif "required" in (sso := response.headers.get("x-github-sso", "")):
         message = f"GitHub did not {what}: the organisation wants the token authorised for single sign-on."
         link = re.search(r"url=(https://[!-~]+)", sso)
@@ -62,9 +60,7 @@ def refusal(response: httpx.Response, what: str, permission: str) -> RemoteError
     elif "archived" in said.lower():
         hint = "An archived repository is read-only: unarchive it in its settings on GitHub first."
     elif "by integration" in said:
-        hint = (
-            "The token of a Codespace or a workflow cannot do this: set GH_TOKEN to a personal access token."
-        )
+        hint = "The token of a Codespace or a workflow cannot do this: set GH_TOKEN to a personal access token."
     elif status in {403, 404}:
         message = f"GitHub did not {what}: it does not exist, or this token may not ({said})."
         hint = (

@@ -6,12 +6,13 @@ import asyncio
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from ecrwiz.model.errors import ToolFailedError
+from ecrwiz.model.ports import OnLines
 from ecrwiz.services.process.child import Child, Ladder, child_environment, group_lives, spawn
 from ecrwiz.services.process.lines import LineSplitter
 from ecrwiz.services.process.notes import write_note
@@ -20,8 +21,6 @@ __all__ = ["Captured", "Finished", "capture", "shell_words", "stream", "which"]
 
 _TICK: Final = 0.05  # seconds between two deliveries of lines
 _STRAGGLERS: Final = 2.0  # seconds on each rung for the rest of a group whose leader is gone
-
-OnLines: TypeAlias = Callable[[list[str]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +183,16 @@ class _Run:
         self._child, note = child, None
         if self._wanted_stop:
             self.stop()
+        done = False
         try:
             note = await write_note(notes, child.pid, argv[0], purpose) if notes else None
             await self._follow(child)
-        except BaseException:
-            self._on_lines = _nobody
-            self.stop()
-            await self._follow(child)
-            raise
+            done = True
         finally:
+            if not done:
+                self._on_lines = _nobody
+                self.stop()
+                await self._follow(child)
             child.close()
             if note:
                 note.unlink(missing_ok=True)
@@ -225,7 +225,7 @@ class _Run:
             self._next_flush = time.monotonic() + _TICK
 
 
-def _nobody(lines: list[str]) -> None:
+def _nobody(lines: Sequence[str]) -> None:
     """Where lines go once their receiver has failed."""
 
 

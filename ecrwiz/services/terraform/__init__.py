@@ -189,6 +189,9 @@ class Terraform:
         extra = {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_INPUT": "0"}
         if self._data is not None:
             extra["TF_DATA_DIR"] = str(self._data)
+        named = self._environ.get("TF_CLI_CONFIG_FILE")
+        if named and not Path(named).is_file():
+            extra["TF_CLI_CONFIG_FILE"] = ""  # Terraform would warn of it at each command
         if self._mirror is not None:
             extra["TF_CLI_CONFIG_FILE"] = str(mirror_config(self._mirror, self._work))
         return process.child_environment(extra)

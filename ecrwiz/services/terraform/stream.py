@@ -27,7 +27,8 @@ class Stream:
         self.errors: list[tuple[str, str]] = []
         self._on_lines = on_lines
         self._progress = progress
-        self._done = 0
+        self._done = self._told = 0
+        self._last = ""
         self._plain: list[str] = []
 
     def feed(self, lines: Sequence[str]) -> None:
@@ -45,6 +46,10 @@ class Stream:
                 shown.append(line)
         if shown:
             self._on_lines(shown)
+        if self._progress and self._done > self._told:
+            total, tell = self._progress
+            self._told = self._done
+            tell(min(self._done, total), total, "resources", self._last)
 
     def failure(self, command: str, returncode: int) -> str:
         """One sentence on why the command failed."""
@@ -64,7 +69,9 @@ class Stream:
             return
         if kind == "planned_change":
             self._planned(message.get("change", {}))
-        if kind in {"apply_complete", "apply_errored"} and self._progress:
+            if self._progress:
+                return  # an apply repeats its plan
+        if kind in {"apply_complete", "apply_errored"}:
             self._applied(message.get("hook", {}))
         yield from str(message.get("@message", "")).splitlines()
 
@@ -83,9 +90,6 @@ class Stream:
         self.changes.append(PlannedChange(address, action, str(change.get("reason", ""))))
 
     def _applied(self, hook: Mapping[str, Any]) -> None:
-        if self._progress is None or hook.get("action") == "read":
-            return
-        total, tell = self._progress
-        self._done += 1
-        address = str(hook.get("resource", {}).get("addr", ""))
-        tell(min(self._done, total), total, "resources", address)
+        if hook.get("action") != "read":
+            self._done += 1
+            self._last = str(hook.get("resource", {}).get("addr", ""))

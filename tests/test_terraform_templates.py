@@ -1,0 +1,301 @@
+"""The Terraform that is rendered, judged by Terraform itself with the real AWS provider, without any AWS."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import boto3
+import hcl2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecrwiz.model import validation
+from ecrwiz.model.answers import Origin, resolve
+from ecrwiz.model.app import NodeApp
+from ecrwiz.services.templates import hcl_quote, render, terraform_templates
+from ecrwiz.services.terraform.mirror import find_mirror, mirror_config
+from tests.test_templates import APP, nothing
+
+KEY = "mQINBGk" * 20 + "AA=="
+VARIABLES = (terraform_templates() / "variables.tf").read_text()
+
+
+class Infra:
+    """A rendered `infra/` that is initialised."""
+
+    def __init__(self, folder: Path, app: NodeApp = APP) -> None:
+        raw = {"project_id": "blog", "region": "eu-west-1", "app": "nextjs", "env": "prod"}
+        layer = {name: (value, Origin("you")) for name, value in raw.items()}
+        rendered = {file.path: file.text for file in render(resolve([layer], ["eu-west-1"]).require(), app, nothing)}
+        self.files = [name.removeprefix("infra/") for name in rendered if name.startswith("infra/")]
+        # Before init, which installs the modules that the tests name, too.
+        tests = {"infra/root.tftest.hcl": ROOT_TEST, "infra/module.tftest.hcl": MODULE_TEST}
+        for name, text in {**rendered, **tests}.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        self.folder = folder / "infra"
+        self.environ = {key: value for key, value in os.environ.items() if not key.startswith(("TF_", "AWS_"))}
+        self.environ |= {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+        mirror = find_mirror(os.environ)
+        if mirror is not None:
+            self.environ["TF_CLI_CONFIG_FILE"] = str(mirror_config(mirror, folder / "work"))
+        done = self.run("init", "-input=false", "-backend-config=path=elsewhere.tfstate", "-no-color")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def run(self, *arguments: str, text: str | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+        terraform = shutil.which("terraform")
+        assert terraform, "terraform is not on this machine (not found on PATH)"
+        return subprocess.run(
+            [terraform, *arguments],
+            cwd=self.folder,
+            env={**self.environ, **environ},
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def infra(tmp_path_factory: pytest.TempPathFactory) -> Infra:
+    return Infra(tmp_path_factory.mktemp("app"))
+
+
+def test_layout(infra: Infra) -> None:
+    assert set(infra.files) == {
+        *("main.tf", "outputs.tf", "variables.tf", "versions.tf", "terraform.tfvars"),
+        *(f"modules/ci_user/{name}.tf" for name in ("main", "outputs", "variables", "versions")),
+    }
+
+
+def test_is_formatted_as_terraform_does(infra: Infra) -> None:
+    done = infra.run("fmt", "-check", "-diff", *infra.files)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_is_valid_without_a_warning(infra: Infra) -> None:
+    result = json.loads(infra.run("validate", "-json").stdout)
+    assert result["valid"] is True
+    assert result["diagnostics"] == []
+
+
+def test_state_lies_where_init_says(infra: Infra) -> None:
+    backend = json.loads((infra.folder / ".terraform" / "terraform.tfstate").read_text())["backend"]
+    assert (backend["type"], backend["config"]["path"]) == ("local", "elsewhere.tfstate")
+
+
+def test_the_public_key_has_no_default(infra: Infra) -> None:
+    done = infra.run("plan", "-input=false", "-no-color")
+    assert done.returncode == 1
+    assert 'The root module input variable "ci_user_pgp_key" is not set' in done.stderr
+
+
+REPOSITORY = "arn:aws:ecr:eu-west-1:123456789012:repository/web/blog/nextjs"
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Sid": "Login", "Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
+        {
+            "Sid": "Push",
+            "Effect": "Allow",
+            "Action": [
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:InitiateLayerUpload",
+                "ecr:UploadLayerPart",
+                "ecr:CompleteLayerUpload",
+                "ecr:PutImage",
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+                "ecr:DescribeImages",
+            ],
+            "Resource": [REPOSITORY],
+        },
+    ],
+}
+
+ROOT_TEST = f"""
+mock_provider "aws" {{}}
+
+variables {{
+  ci_user_pgp_key = "{KEY}"
+}}
+
+run "root" {{
+  command = apply
+
+  # The mock makes ids up; the outputs are worked out from this one.
+  override_resource {{
+    target = aws_ecr_repository.main
+    values = {{
+      arn            = "arn:aws-cn:ecr:cn-north-1:123456789012:repository/web/blog/nextjs"
+      repository_url = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/web/blog/nextjs"
+    }}
+  }}
+
+  assert {{
+    condition     = aws_ecr_repository.main.name == "web/blog/nextjs"
+    error_message = "name: ${{aws_ecr_repository.main.name}}"
+  }}
+  assert {{
+    condition     = aws_ecr_repository.main.image_tag_mutability == "MUTABLE"
+    error_message = "mutability"
+  }}
+  assert {{
+    condition     = aws_ecr_repository.main.force_delete == false
+    error_message = "force_delete"
+  }}
+  assert {{
+    condition     = aws_ecr_repository.main.image_scanning_configuration[0].scan_on_push == true
+    error_message = "scan_on_push"
+  }}
+  assert {{
+    condition     = aws_ecr_repository.main.encryption_configuration[0].encryption_type == "AES256"
+    error_message = "encryption"
+  }}
+  assert {{
+    condition     = output.ecr_repo_url == "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"
+    error_message = "ecr_repo_url: ${{output.ecr_repo_url}}"
+  }}
+  assert {{
+    condition     = output.ecr_repo_path == "web/blog/nextjs" && output.aws_region == "eu-west-1"
+    error_message = "ecr_repo_path, aws_region"
+  }}
+  assert {{
+    condition     = output.ci_user == "ci-blog-prod-server-user"
+    error_message = "ci_user: ${{output.ci_user}}"
+  }}
+}}
+"""
+
+MODULE_TEST = f"""
+mock_provider "aws" {{}}
+
+run "module" {{
+  command = apply
+
+  module {{
+    source = "./modules/ci_user"
+  }}
+
+  variables {{
+    project_id        = "blog"
+    env               = "prod"
+    pgp_key           = "{KEY}"
+    ecr_resource_arns = ["{REPOSITORY}"]
+  }}
+
+  assert {{
+    condition     = aws_iam_user.this.force_destroy == true
+    error_message = "force_destroy"
+  }}
+  assert {{
+    condition     = aws_iam_access_key.this.pgp_key == "{KEY}"
+    error_message = "pgp_key"
+  }}
+  assert {{
+    condition     = output.aws_iam_access_key == aws_iam_access_key.this.encrypted_secret
+    error_message = "the output is not the encrypted one"
+  }}
+  assert {{
+    condition     = jsondecode(aws_iam_user_policy.push.policy) == jsondecode({hcl_quote(json.dumps(POLICY))})
+    error_message = "policy: ${{aws_iam_user_policy.push.policy}}"
+  }}
+}}
+"""
+
+
+def test_what_would_be_made_at_the_root(infra: Infra) -> None:
+    done = infra.run("test", "-no-color", "-filter=root.tftest.hcl")
+    assert done.returncode == 0, done.stdout
+    assert "1 passed, 0 failed" in done.stdout
+
+
+def test_the_ci_user_may_push_to_its_repository_and_nothing_else(infra: Infra) -> None:
+    done = infra.run("test", "-no-color", "-filter=module.tftest.hcl")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed, 0 failed" in done.stdout
+
+
+BAD = {
+    "project_id": ("My_Blog", "project_id may hold lower-case"),
+    "env": ("a--b", "env may hold lower-case"),
+    "app": ("", "app may hold lower-case"),
+    "aws_region": ("eu_west", "aws_region is a code"),
+}
+
+
+@pytest.mark.parametrize("key", ["", "keybase:someone", "-----BEGIN PGP PUBLIC KEY BLOCK-----" + "A" * 99])
+def test_a_value_edited_by_hand_gets_a_sentence(infra: Infra, key: str) -> None:
+    # -var wins over terraform.tfvars; the rules fail before the provider asks AWS for anything.
+    bad = {**BAD, "ci_user_pgp_key": (key, "ci_user_pgp_key is an OpenPGP public key")}
+    arguments = [f"-var={name}={value}" for name, (value, _) in bad.items()]
+    done = infra.run("plan", "-input=false", "-no-color", *arguments)
+    assert done.returncode == 1
+    said = " ".join(done.stderr.replace("│", " ").split())
+    assert [sentence for _, sentence in bad.values() if sentence not in said] == []
+
+
+def test_a_user_name_that_iam_would_refuse_is_told_before_anything_is_made(infra: Infra) -> None:
+    arguments = ("-var=project_id=" + "a" * 50, f"-var=ci_user_pgp_key={KEY}")
+    done = infra.run("plan", "-input=false", "-no-color", *arguments, AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x")
+    assert "may have 64 characters" in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_lifecycle_policy_expires_what_it_says() -> None:
+    text = (terraform_templates() / "main.tf").read_text()
+    policy = next(block for block in hcl2.loads(text)["resource"] if "aws_ecr_lifecycle_policy" in str(block))
+    assert "rulePriority" in str(policy)
+    numbers = [int(number) for number in re.findall(r"rulePriority = (\d+)", text)]
+    assert numbers == sorted(set(numbers))
+    # ECR: "any" must come last and takes no tag list; "tagged" needs one.
+    assert re.findall(r'tagStatus\s*= "(\w+)"', text) == ["untagged", "tagged"]
+    assert 'tagPatternList = ["*"]' in text
+
+
+def rule(name: str) -> re.Pattern[str]:
+    """A variable's regular expression as Terraform has it, as Python reads it (`$` there is `\\Z` here)."""
+    found = re.search(rf'regex\("([^"]+)", var\.{name}\)', VARIABLES)
+    assert found
+    return re.compile(found[1].removesuffix("$") + r"\Z")
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("abz019._-AB \n$"), max_size=8), st.sampled_from(["project_id", "env", "app"]))
+def test_terraform_and_the_wizard_allow_the_same_names(text: str, name: str) -> None:
+    try:
+        accepted = validation.check_name(text, name) == text
+    except ValueError:
+        accepted = False
+    assert bool(rule(name).match(text)) == accepted
+
+
+def test_terraform_allows_every_region() -> None:
+    session = boto3.Session()
+    regions = [r for p in session.get_available_partitions() for r in session.get_available_regions("ecr", p)]
+    assert len(regions) > 25
+    assert [region for region in regions if not rule("aws_region").match(region)] == []
+
+
+NASTY = (
+    'a"b', "a\\b", "${1+1}", "%{ if true }x%{ endif }", "$${x}", "$$${x}", "%%{x}", "$", "%", "${", "a\nb", "a\r\nb\t",
+    "\x00", "\x1b[31m", "\u2028", "é😀", "\\${x}", '"\n}\nresource "x" "y" {', "# no", "/* no */", "<<EOT", "\\u0041",
+    "",
+)  # fmt: skip
+
+
+def test_quoting_for_hcl_gives_every_text_back_unchanged(tmp_path: Path, infra: Infra) -> None:
+    (tmp_path / "main.tf").write_text('variable "texts" {\n  type = list(string)\n}\n')
+    (tmp_path / "terraform.tfvars").write_text("texts = [" + ", ".join(hcl_quote(text) for text in NASTY) + "]\n")
+    done = infra.run(f"-chdir={tmp_path}", "console", text="base64encode(jsonencode(var.texts))\n")
+    got: Any = json.loads(base64.b64decode(done.stdout.strip().strip('"')))
+    assert got == list(NASTY), done.stderr
