@@ -1,0 +1,440 @@
+"""Every screen at 80x24 and at 120x40."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Footer, Input
+
+from ecrwiz.actions import ACTIONS, SCOPES, in_scope
+from ecrwiz.flow.context import Context
+from ecrwiz.flow.events import Failure, Progress, Status, StepFinished, StepId, StepStarted
+from ecrwiz.flow.preview import Preview
+from ecrwiz.model.errors import MissingToolError
+from ecrwiz.model.results import FileChange, Plan, Result
+from ecrwiz.screens import run_state, words
+from ecrwiz.screens.answers import AnswersScreen
+from ecrwiz.screens.menu import MenuScreen
+from ecrwiz.screens.run import RunScreen
+from ecrwiz.widgets.field import Field
+from ecrwiz.widgets.log_pane import LogPane
+from ecrwiz.widgets.row_list import RowList
+from tests.fake_steps import RESULTS
+from tests.test_app import Slow
+from tests.wizard import FILES, NASTY, SIZES, Stage, front, on_screen, screen_text, until
+
+sizes = pytest.mark.parametrize("size", SIZES)
+Size = tuple[int, int]
+
+
+@pytest.fixture
+def stage(next_app: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    return Stage(next_app, monkeypatch)
+
+
+@sizes
+async def test_home_shows_the_project_and_how_every_step_stands(stage: Stage, size: Size) -> None:
+    async with stage.wizard(size) as (app, pilot):
+        await on_screen(pilot, "blog (dev)", "us-east-1", "web/blog/nextjs", "not built yet", "no repository")
+        assert screen_text(app).count("○ ") == 7
+        assert screen_text(app).count("not run") == 7
+        app.session.start((StepId.RENDER, StepId.BUILD))
+        await until(pilot, lambda: screen_text(app).count("fresh") == 2)
+        stage.steps.inputs[StepId.BUILD] = {"platform": "linux/arm64"}
+        await pilot.press("p", "escape")
+        await on_screen(pilot, "↻ build", "stale", "changed: platform", "ecrwiz/blog/nextjs:abc")
+        await pilot.press("down")
+        await on_screen(pilot, "Needs render.", "Stale: changed: platform")
+
+
+async def test_home_opens_the_log_of_the_marked_step(stage: Stage) -> None:
+    async with stage.wizard() as (app, pilot):
+        await pilot.press("l")
+        await on_screen(pilot, "has not been run, so it has no log")
+        await pilot.press("enter")
+        await on_screen(pilot, "Done in")
+        await pilot.press("escape", "l")
+        await on_screen(pilot, "Log of render", "# render ok")
+
+
+async def test_home_says_when_all_is_fresh_and_runs_all_straight_when_nothing_is_made(stage: Stage) -> None:
+    async with stage.wizard() as (app, pilot):
+        app.session.start()
+        await until(pilot, lambda: screen_text(app).count("✓ ") == 7)
+        await pilot.press("a")
+        await on_screen(pilot, "Every step is fresh.")
+        stage.steps.inputs[StepId.GITHUB] = {"token": "other"}
+        await pilot.press("p", "escape")
+        await on_screen(pilot, "changed: token")
+        stage.steps.ran.clear()
+        await pilot.press("a")
+        await until(pilot, lambda: front(app) == "ReceiptScreen")
+        assert stage.steps.ran == [StepId.GITHUB]
+
+
+async def test_home_leads_bad_answers_to_the_form(stage: Stage) -> None:
+    (stage.root / "ecrwiz.toml").write_text('port = 99999\n')
+    async with stage.wizard(saved=False) as (app, pilot):
+        await on_screen(pilot, "✗ port is a whole number from 1 to 65535", "Press e to change it.")
+        for key in ("enter", "a", "v"):
+            await pilot.press(key)
+            await until(pilot, lambda: front(app) == "AnswersScreen")
+            await pilot.press("escape")
+            await until(pilot, lambda: front(app) == "MenuScreen")
+        assert stage.steps.ran == []
+
+
+@sizes
+async def test_the_form_shows_origins_checks_while_typing_and_previews_names(stage: Stage, size: Size) -> None:
+    async with stage.wizard(size, saved=False, port="8080") as (app, pilot):
+        await until(pilot, lambda: front(app) == "AnswersScreen")
+        await on_screen(pilot, "from package.json", "from --set port", "default")
+        await on_screen(pilot, "web/blog/nextjs", "ci-blog-dev-server-user")
+        for label in ("Project id", "App", "Environment", "AWS region", "Port", "Dockerfile", "Platform", "GitHub"):
+            assert label in screen_text(app)
+        await pilot.press("ctrl+u", *"My Shop")
+        await on_screen(pilot, "my-shop would", "web/…/nextjs")
+        await pilot.press("enter")
+        await on_screen(pilot, "Nothing was saved")
+        assert not (stage.root / "ecrwiz.toml").exists()
+        await pilot.press("ctrl+u", *"shop")
+        await on_screen(pilot, "web/shop/nextjs", "ci-shop-dev-server-user")
+
+
+async def test_the_form_tells_when_names_are_too_long_together(stage: Stage) -> None:
+    async with stage.wizard(saved=False) as (app, pilot):
+        await until(pilot, lambda: front(app) == "AnswersScreen")
+        await pilot.press("ctrl+u", *("a" * 60))
+        await on_screen(pilot, "IAM allows 64")
+        await pilot.press("enter")
+        assert isinstance(app.screen, AnswersScreen)
+
+
+async def test_every_field_is_reached_by_keys_and_saved(stage: Stage) -> None:
+    async with stage.wizard(saved=False) as (app, pilot):
+        await until(pilot, lambda: front(app) == "AnswersScreen")
+        await pilot.press("ctrl+u", *"shop", "down", "ctrl+u", *"web", "tab", "ctrl+u", *"prod", "tab")
+        await pilot.press("ctrl+u", *"eu-west", "down", "enter", "tab", "ctrl+u", *"8080", "tab")
+        await pilot.press("right", "tab", "right", "tab", *"octo/shop")
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: front(app) == "ReviewScreen")
+        answers = app.session.project.answers
+        assert (answers.project_id, answers.app, answers.env) == ("shop", "web", "prod")
+        assert (answers.region, answers.port) == ("eu-west-2", 8080)
+        assert (answers.strategy, answers.platform) == ("article", "linux/arm64")
+        assert answers.github_repository == "octo/shop"
+        assert 'region = "eu-west-2"' in (stage.root / "ecrwiz.toml").read_text()
+
+
+async def test_the_form_saves_only_what_was_changed_as_yours(stage: Stage) -> None:
+    async with stage.wizard(saved=False) as (app, pilot):
+        await until(pilot, lambda: front(app) == "AnswersScreen")
+        await pilot.press("ctrl+u", *"shop", "enter")
+        await until(pilot, lambda: front(app) == "ReviewScreen")
+        origins = app.session.project.resolved.origins
+        assert origins["project_id"].source == "you"
+        assert origins["port"].source != "you"
+
+
+@sizes
+async def test_the_review_shows_plan_and_files_and_what_go_would_do(stage: Stage, size: Size) -> None:
+    async with stage.wizard(size) as (app, pilot):
+        await pilot.press("v")
+        await on_screen(pilot, "Terraform plan", "2 to add, 1 to destroy", "Nothing is made yet. g will write 2 files")
+        await on_screen(pilot, "+ create", "± replace", 'aws_ecr_repository.this["a"]')
+        await pilot.press("down")
+        await on_screen(pilot, "+FROM node:22")
+        await pilot.press("down")
+        await on_screen(pilot, "-exec node [a", "+exec node server.js", "kept (space: overwrite)")
+        await pilot.press("space")
+        await on_screen(pilot, "overwritten, with a backup", "g will write 3 files")
+        await pilot.press("space")
+        await on_screen(pilot, "kept (space: overwrite)")
+        await pilot.press("down")
+        await on_screen(pilot, ".dockerignore is the same as what would be written.")
+        await pilot.press("space")
+        await on_screen(pilot, "can be kept or overwritten")
+        await pilot.press("escape")
+        await until(pilot, lambda: front(app) == "MenuScreen")
+        assert stage.steps.ran == []
+
+
+async def test_the_review_tells_why_there_is_no_plan_and_can_look_again(stage: Stage) -> None:
+    stage.seen = Preview(FILES, None, Failure(f"No credentials {NASTY}.", "Log in first."))
+    async with stage.wizard() as (app, pilot):
+        await pilot.press("v")
+        await on_screen(pilot, "Terraform could not plan.", NASTY, "Log in first.", "plan is then shown")
+        stage.seen = Preview(FILES, Plan(()))
+        await pilot.press("r")
+        await on_screen(pilot, "Terraform would change nothing", "change nothing in AWS")
+
+
+async def test_an_overwritten_terraform_file_takes_the_agreement_to_the_plan_back(stage: Stage) -> None:
+    got: list[object] = []
+
+    async def look(context: Context) -> Result:
+        got.append(context.approvals.plan)
+        return RESULTS[StepId.RENDER]
+
+    stage.steps.doing[StepId.RENDER] = look
+    assert stage.seen.plan
+    stage.seen = Preview((FileChange("infra/main.tf", "changed", "+x\n"),), stage.seen.plan)
+    async with stage.wizard() as (app, pilot):
+        await pilot.press("v")
+        await on_screen(pilot, "Terraform plan")
+        await pilot.press("down", "space", "g")
+        await until(pilot, lambda: got)
+    assert got == [None], "the plan was made with the old file"
+
+
+async def test_the_review_tells_when_it_cannot_look(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(project: object) -> Preview:
+        raise MissingToolError(f"There is no {NASTY}.", "Install it.")
+
+    monkeypatch.setattr("ecrwiz.flow.preview.preview", broken)
+    async with stage.wizard() as (app, pilot):
+        await pilot.press("v")
+        await on_screen(pilot, NASTY, "Install it.")
+        await pilot.press("g")
+        await on_screen(pilot, "Wait until the review is complete.")
+
+
+@sizes
+async def test_the_run_shows_steps_commands_progress_and_output(stage: Stage, size: Size) -> None:
+    slow = {StepId.BUILD: Slow(), StepId.PROVISION: Slow()}
+
+    def talking(step: StepId) -> object:
+        async def run(context: Context) -> Result:
+            context.command("some-tool", str(step), NASTY)
+            context.say(*(f"{step} says {number}" for number in range(100)), "", f"{step} {NASTY}")
+            context.progress(3, 12, "steps", f"now {NASTY}")
+            return await slow[step](context)
+
+        return run
+
+    for step in slow:
+        stage.steps.doing[step] = talking(step)  # type: ignore[assignment]
+    async with stage.wizard(size) as (app, pilot):
+        app.session.start()
+        await pilot.press("w")
+        for one in slow.values():
+            await one.began.wait()
+        await on_screen(pilot, "✓ render", "▶ build", "▶ provision", "○ push", "waiting", "3 of 12 steps")
+        await on_screen(pilot, "$ some-tool build", "build says 99", f"build {NASTY}")
+        wide = size[0] >= 120
+        assert ("provision says 99" in screen_text(app)) is wide, "side by side only where there is room"
+        await pilot.press("down", "down", "down" if not wide else "up", "up" if not wide else "down")
+        app.screen.query_one(RowList).mark("provision")
+        await on_screen(pilot, "provision says 99")
+        for one in slow.values():
+            one.go_on.set()
+        await until(pilot, lambda: front(app) == "ReceiptScreen")
+
+
+async def test_the_run_keeps_the_step_that_the_person_marked(stage: Stage) -> None:
+    slow = {step: Slow() for step in (StepId.BUILD, StepId.PROVISION)}
+    stage.steps.doing.update(slow)
+    async with stage.wizard() as (app, pilot):
+        app.session.start()
+        await pilot.press("w")
+        for one in slow.values():
+            await one.began.wait()
+        steps = app.screen.query_one("#steps", RowList)
+        await until(pilot, lambda: steps.key == "build")
+        await pilot.press("down", "down")
+        await until(pilot, lambda: steps.key == "provision")
+        slow[StepId.BUILD].go_on.set()
+        await until(pilot, lambda: app.session.run.steps[StepId.SMOKE_TEST].status is Status.OK)
+        assert steps.key == "provision"
+
+
+async def test_a_screen_that_opens_later_shows_what_it_missed(stage: Stage) -> None:
+    slow = Slow()
+
+    async def run(context: Context) -> Result:
+        context.say(*(f"early {number}" for number in range(50)))
+        return await slow(context)
+
+    stage.steps.doing[StepId.RENDER] = run
+    async with stage.wizard() as (app, pilot):
+        app.session.start((StepId.RENDER,))
+        await slow.began.wait()
+        await pilot.pause(0.1)
+        await pilot.press("w")
+        await on_screen(pilot, "early 49")
+        assert isinstance(app.screen, RunScreen)
+        pane = app.screen.query_one("#pane-render", Field.__mro__[1]).query_one(LogPane)
+        await pilot.press("pageup", "pageup")
+        await until(pilot, lambda: "early 49" not in screen_text(app))
+        assert not pane.following
+
+
+@sizes
+async def test_the_receipt_tells_what_exists_and_can_be_copied(stage: Stage, size: Size) -> None:
+    async with stage.wizard(size) as (app, pilot):
+        await pilot.press("p")
+        await on_screen(pilot, "Nothing exists yet.")
+        await pilot.press("escape")
+        app.session.start()
+        await until(pilot, lambda: screen_text(app).count("✓ ") == 7)
+        await pilot.press("p")
+        await on_screen(pilot, "CI identity", "AKIA1", "SecretService")
+        await pilot.press("y")
+        assert "Registry" in app.clipboard
+        assert "sha256:2" in app.clipboard
+        await pilot.press("escape")
+        await until(pilot, lambda: front(app) == "MenuScreen")
+
+
+@sizes
+async def test_the_log_is_searched_followed_and_copied(stage: Stage, size: Size) -> None:
+    async def run(context: Context) -> Result:
+        context.say(*(f"line {number} {NASTY}" for number in range(500)), "the END")
+        return RESULTS[StepId.RENDER]
+
+    stage.steps.doing[StepId.RENDER] = run
+    async with stage.wizard(size) as (app, pilot):
+        app.session.start((StepId.RENDER,))
+        await until(pilot, lambda: "fresh" in screen_text(app))
+        await pilot.press("l")
+        await on_screen(pilot, "the END", "following", "503 lines")
+        await pilot.press("g")
+        await on_screen(pilot, "# render started")
+        await pilot.press("slash", *"line 2.0", "enter")
+        await on_screen(pilot, "10 with a match", "line 200")
+        await pilot.press("n")
+        await on_screen(pilot, "line 210")
+        await pilot.press("N")
+        await on_screen(pilot, "line 200")
+        await pilot.press("slash", *"[/foo", "enter")
+        await on_screen(pilot, "500 with a match")
+        await pilot.press("slash", "escape")
+        assert front(app) == "LogScreen", "esc closes the search first"
+        await pilot.press("y")
+        assert app.clipboard.count("\n") > 500
+        await pilot.press("f")
+        await on_screen(pilot, "the END")
+        await pilot.press("escape")
+        await until(pilot, lambda: front(app) == "MenuScreen")
+
+
+async def test_the_log_follows_a_step_that_still_writes(stage: Stage) -> None:
+    more, slow = Slow(), Slow()
+
+    async def run(context: Context) -> Result:
+        context.say("first words")
+        await more(context)
+        context.say("second words")
+        return await slow(context)
+
+    stage.steps.doing[StepId.RENDER] = run
+    async with stage.wizard() as (app, pilot):
+        await pilot.press("enter")
+        await more.began.wait()
+        await pilot.press("l")
+        await on_screen(pilot, "first words")
+        more.go_on.set()
+        await on_screen(pilot, "second words")
+
+
+async def test_a_log_that_is_gone_is_told(stage: Stage) -> None:
+    async with stage.wizard() as (app, pilot):
+        app.session.start((StepId.RENDER,))
+        await until(pilot, lambda: "fresh" in screen_text(app))
+        path = app.session.log_path(StepId.RENDER)
+        assert path
+        path.unlink()
+        await pilot.press("l")
+        await on_screen(pilot, "cannot be read: No such file")
+
+
+async def test_destroy_with_nothing_left_and_with_a_failure(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.things = ()
+    async with stage.wizard() as (app, pilot):
+        await pilot.press("d")
+        await on_screen(pilot, "Nothing that ecrwiz made is left here.")
+        assert app.screen.query_one("#typed", Input).disabled
+        await pilot.press("escape")
+
+        async def broken(project: object) -> tuple[str, ...]:
+            raise MissingToolError(f"AWS cannot be reached {NASTY}.", "Log in.")
+
+        monkeypatch.setattr("ecrwiz.flow.steps.destroy.inventory", broken)
+        await pilot.press("d")
+        await on_screen(pilot, NASTY, "Log in.")
+
+
+@sizes
+async def test_help_lists_every_key_of_the_screen(stage: Stage, size: Size) -> None:
+    async with stage.wizard(size) as (app, pilot):
+        await pilot.press("question_mark")
+        await on_screen(pilot, "Keys: Home", "Run the marked step", "esc closes")
+        await pilot.press("escape", "e", "f1")
+        await on_screen(pilot, "Keys: Answers")
+        await pilot.press("f1")
+        await until(pilot, lambda: front(app) == "AnswersScreen")
+
+
+async def test_the_palette_offers_what_applies(stage: Stage) -> None:
+    async with stage.wizard() as (app, pilot):
+        assert isinstance(app.screen, MenuScreen)
+        titles = {command.title for command in app.get_system_commands(app.screen)}
+        assert {"Run all", "Receipt", "Destroy", "Quit"} <= titles
+        assert "Watch" not in titles, "there is no run to watch"
+
+
+async def test_no_footer_has_more_than_six_keys_and_all_of_them_fit(stage: Stage) -> None:
+    for scope in SCOPES:
+        if scope != "app":
+            shown = [action for action in (*in_scope(scope), *in_scope("app")) if action.shown]
+            if scope != "run":  # some of its keys exclude each other
+                assert len(shown) <= 6, scope
+    async with stage.wizard() as (app, pilot):
+        await pilot.pause()
+        footer = app.screen.query_one(Footer)
+        assert max(child.region.right for child in footer.children) <= 80
+
+
+def test_action_ids_are_unique_and_keys_are_safe() -> None:
+    ids = [action.id for action in ACTIONS]
+    assert len(ids) == len(set(ids))
+    eaten = {"ctrl+s", "ctrl+q", "ctrl+b", "ctrl+a", "ctrl+j", "ctrl+z", "ctrl+c", "f10", "f11"}
+    for action in ACTIONS:
+        assert not eaten & set(action.keys.split(",")), action.id
+    for scope in SCOPES:
+        keys = [key for action in in_scope(scope) for key in action.keys.split(",")]
+        assert len(keys) == len(set(keys)), f"a key twice in {scope}"
+
+
+def test_the_state_of_a_run_takes_events_in_any_order() -> None:
+    state = run_state.RunState((StepId.BUILD,))
+    state.apply(StepFinished(StepId.PUSH, Status.SKIPPED, 0, note="needs build"))
+    state.apply(StepStarted(StepId.BUILD))
+    state.apply(Progress(StepId.BUILD, 1, None, "", "x"))
+    assert state.running == (StepId.BUILD,)
+    state.apply(StepFinished(StepId.BUILD, Status.FAILED, 2.0, error=Failure("no")))
+    assert state.failed == (StepId.BUILD,)
+    assert state.view(StepId.BUILD).progress is None
+    assert state.view(StepId.PUSH).note == "needs build"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (12.4, "12 s"), (59.7, "1m 00s"), (185, "3m 05s"), (3720, "1h 02m")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert words.seconds_text(seconds) == text
+
+
+def test_sizes_and_progress_in_words() -> None:
+    assert [words.size_text(count) for count in (512, 3400, 3_400_000, 5e9)] == ["512 B", "3.4 kB", "3.4 MB", "5.0 GB"]
+    assert words.progress_text(Progress(StepId.PUSH, 5e5, 1e6, "bytes", "layer 1"), 4) == (
+        "━━── 500.0 kB of 1.0 MB  layer 1"
+    )
+    assert words.progress_text(Progress(StepId.PUSH, 5, None, "", "waiting"), 4) == "waiting"
+
+
+def test_every_status_has_a_glyph_and_a_word() -> None:
+    assert set(words.STATUS) == set(Status)
+    assert all(len(glyph) == 1 and word for glyph, word, _ in words.STATUS.values())
+    assert len({word for _, word, _ in words.STATUS.values()}) == len(Status)
