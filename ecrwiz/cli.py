@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import asdict, dataclass
@@ -23,10 +22,8 @@ from ecrwiz.crash import crash_file
 from ecrwiz.model.errors import BadInputError, EcrwizError
 
 if TYPE_CHECKING:
-    from ecrwiz.console import Plain
     from ecrwiz.flow.context import Approvals
-    from ecrwiz.flow.engine import Engine
-    from ecrwiz.flow.events import Asked, Event, Reply, RunFinished, StepId
+    from ecrwiz.flow.events import StepId
     from ecrwiz.flow.project import Project
 
 __all__ = ["main"]
@@ -73,9 +70,7 @@ def main() -> None:
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-C", "--project", "root", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
               help="The application's folder (default: this one).")  # fmt: skip
-@click.option(
-    "--sandbox", is_flag=True, help="Try everything against stand-ins on this machine; no AWS account."
-)
+@click.option("--sandbox", is_flag=True, help="Try everything against stand-ins on this machine; no AWS account.")
 @click.option("--keep-sandbox", is_flag=True, envvar="ECRWIZ_KEEP_SANDBOX",
               help="Leave the sandbox running at the end, for the next command.")  # fmt: skip
 @click.version_option(__version__, prog_name="ecrwiz")
@@ -85,7 +80,7 @@ def commands(context: click.Context, root: Path, *, sandbox: bool, keep_sandbox:
 
     Without a command the wizard opens.
     """
-    context.obj = door = _Door(root, sandbox or keep_sandbox, keep_sandbox)
+    context.obj = door = _Door(root.absolute(), sandbox or keep_sandbox, keep_sandbox)
     if context.invoked_subcommand is not None:
         return 0
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -108,16 +103,12 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="One JSON ob
 
 @commands.command()
 @click.argument("steps", nargs=-1, type=click.Choice(_STEPS))
-@click.option(
-    "--yes", is_flag=True, help="Agree to everything: replace files (copies are kept), apply the plan."
-)
+@click.option("--yes", is_flag=True, help="Agree to everything: replace files (copies are kept), apply the plan.")
 @click.option("--force", is_flag=True, help="Run steps though they are fresh.")
 @_answers_option
 @_json_option
 @click.pass_obj
-def run(
-    door: _Door, steps: tuple[str, ...], sets: tuple[str, ...], *, yes: bool, force: bool, as_json: bool
-) -> int:
+def run(door: _Door, steps: tuple[str, ...], sets: tuple[str, ...], *, yes: bool, force: bool, as_json: bool) -> int:
     """Run STEPS, or everything that is not fresh."""
     from ecrwiz.flow.context import Approvals
     from ecrwiz.flow.events import StepId
@@ -176,7 +167,7 @@ def sandbox_stop(door: _Door) -> int:
 
 
 def _sandbox_folder(door: _Door) -> Path:
-    return door.root.absolute() / ".ecrwiz" / "sandbox"
+    return door.root / ".ecrwiz" / "sandbox"
 
 
 @contextlib.contextmanager
@@ -188,7 +179,7 @@ def _world(door: _Door, *, build: bool = False) -> Iterator[None]:
     from ecrwiz.sandbox import Sandbox, base_image
     from ecrwiz.services import node_app, templates
 
-    app = node_app.detect(door.root.absolute())
+    app = node_app.detect(door.root)
     if build:
         base_image.ensure_base_image(templates.base_image(app), lambda text: click.echo(text, err=True))
     box = Sandbox.attach_or_start(_sandbox_folder(door), keep=door.keep)
@@ -227,59 +218,12 @@ async def _run(
     as_json: bool,
 ) -> int:
     project = await _open(door, sets)
-    end = await _drive(project, wanted, approvals, force=force, as_json=as_json)
+    from ecrwiz.console import drive
+
+    end = await drive(project, wanted, approvals, force=force, as_json=as_json)
     if end.exit_code == 0 and not as_json and not wanted:
         _print_receipt(project)
     return end.exit_code
-
-
-async def _drive(
-    project: Project, wanted: tuple[StepId, ...], approvals: Approvals, *, force: bool, as_json: bool
-) -> RunFinished:
-    """Run with a reporter on standard output, questions on the terminal, and signals that cancel in good order."""
-    from ecrwiz.console import Json, Plain
-    from ecrwiz.flow.engine import Engine
-    from ecrwiz.flow.events import Asked
-
-    reporter = Json() if as_json else Plain()
-
-    def listen(event: Event) -> None:
-        if isinstance(event, Asked):
-            _ask(engine, event, reporter if isinstance(reporter, Plain) else None)
-        else:
-            reporter(event)
-
-    engine = Engine(project, listen)
-    loop = asyncio.get_running_loop()
-    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in stops:
-        loop.add_signal_handler(number, engine.cancel)
-    try:
-        return await engine.run(wanted, force=force, approvals=approvals)
-    finally:
-        for number in stops:
-            loop.remove_signal_handler(number)
-
-
-def _ask(engine: Engine, event: Asked, plain: Plain | None) -> None:
-    """Ask a person at a terminal; a program, or nobody, answers None."""
-    from ecrwiz.console import ask_in_terminal
-
-    question = event.question
-    if plain is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        engine.answer(question.id, None)
-        return
-    loop = asyncio.get_running_loop()
-    plain.hold()
-
-    def done(reply: Reply) -> None:
-        plain.go_on()
-        engine.answer(question.id, reply)
-
-    def from_thread(reply: Reply) -> None:
-        loop.call_soon_threadsafe(done, reply)
-
-    ask_in_terminal(question, from_thread)
 
 
 async def _status(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
@@ -299,18 +243,13 @@ async def _status(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
             }
             for s in found.values()
         ]
-        values = {
-            k: {"value": v, "from": str(project.resolved.origins[k])}
-            for k, v in project.resolved.values.items()
-        }
+        values = {k: {"value": v, "from": str(project.resolved.origins[k])} for k, v in project.resolved.values.items()}
         click.echo(json.dumps({"answers": values, "steps": steps}))
         return 0
     click.echo(f"{answers.project_id} ({answers.env}) in {answers.region}: {answers.repository_name}")
     for state in found.values():
         reason = f"  {state.reason}" if state.reason else ""
-        click.echo(
-            f"{glyph(state.status)} {state.status:<9} {state.step:<11} {STEPS[state.step].title}{reason}"
-        )
+        click.echo(f"{glyph(state.status)} {state.status:<9} {state.step:<11} {STEPS[state.step].title}{reason}")
     if project.journal.unreadable:
         click.echo(project.journal.unreadable)
     return 0
@@ -341,6 +280,7 @@ async def _plan(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
 
 
 async def _destroy(door: _Door, confirm: str, sets: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
+    from ecrwiz.console import drive
     from ecrwiz.flow.context import Approvals
     from ecrwiz.flow.events import StepId
     from ecrwiz.flow.steps.destroy import inventory
@@ -359,7 +299,7 @@ async def _destroy(door: _Door, confirm: str, sets: tuple[str, ...], *, yes: boo
             "Nothing was removed: the project's id was not typed out.",
             f"Run: ecrwiz destroy --yes --confirm {project_id}",
         )
-    end = await _drive(project, (StepId.DESTROY,), Approvals(everything=True), force=True, as_json=as_json)
+    end = await drive(project, (StepId.DESTROY,), Approvals(everything=True), force=True, as_json=as_json)
     return end.exit_code
 
 

@@ -1,8 +1,10 @@
-"""How the command line tells a run: plain lines for people, one JSON event a line for programs."""
+"""How the command line drives and tells a run: plain lines for people, one JSON event a line for programs."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -11,10 +13,13 @@ from typing import Protocol
 import click
 
 from ecrwiz.flow import events
-from ecrwiz.flow.events import Event, Failure, Question, Reply, Status
+from ecrwiz.flow.context import Approvals
+from ecrwiz.flow.engine import Engine
+from ecrwiz.flow.events import Asked, Event, Failure, Question, Reply, RunFinished, Status, StepId
+from ecrwiz.flow.project import Project
 from ecrwiz.model.redact import Secret, plain
 
-__all__ = ["Json", "Plain", "Reporter", "ask_in_terminal", "failure_lines", "glyph"]
+__all__ = ["Json", "Plain", "Reporter", "ask_in_terminal", "drive", "failure_lines", "glyph"]
 
 _GLYPHS = {
     Status.OK: "✓",
@@ -64,6 +69,7 @@ class Plain:
             click.echo(line)
 
     def __call__(self, event: Event) -> None:
+        """Show an event."""
         match event:
             case events.CommandShown(step, text):
                 self._line(step, f"$ {text}")
@@ -112,6 +118,7 @@ class Json:
     """One JSON object a line; `Secret` cannot be encoded, so none can be in it."""
 
     def __call__(self, event: Event) -> None:
+        """Print an event."""
         for line in _as_dicts(event):
             click.echo(json.dumps(line))
 
@@ -173,3 +180,46 @@ def _prompt(question: Question) -> Reply:
     if question.kind == "secret":
         return Secret(click.prompt(question.title, hide_input=True, default="", show_default=False).strip())
     return str(click.prompt(question.title, default="", show_default=False))
+
+
+async def drive(
+    project: Project, wanted: tuple[StepId, ...], approvals: Approvals, *, force: bool, as_json: bool
+) -> RunFinished:
+    """Run with a reporter on standard output, questions on the terminal, and signals that cancel in good order."""
+    reporter = Json() if as_json else Plain()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Asked):
+            _ask(engine, event, reporter if isinstance(reporter, Plain) else None)
+        else:
+            reporter(event)
+
+    engine = Engine(project, listen)
+    loop = asyncio.get_running_loop()
+    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in stops:
+        loop.add_signal_handler(number, engine.cancel)
+    try:
+        return await engine.run(wanted, force=force, approvals=approvals)
+    finally:
+        for number in stops:
+            loop.remove_signal_handler(number)
+
+
+def _ask(engine: Engine, event: Asked, plain: Plain | None) -> None:
+    """Ask a person at a terminal; a program, or nobody, answers None."""
+    question = event.question
+    if plain is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        engine.answer(question.id, None)
+        return
+    loop = asyncio.get_running_loop()
+    plain.hold()
+
+    def done(reply: Reply) -> None:
+        plain.go_on()
+        engine.answer(question.id, reply)
+
+    def from_thread(reply: Reply) -> None:
+        loop.call_soon_threadsafe(done, reply)
+
+    ask_in_terminal(question, from_thread)

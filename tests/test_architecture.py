@@ -14,10 +14,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Higher rooms may import lower ones, never the other way round.
 LEVELS = {
-    "cli": 5,
-    "__main__": 6,
+    "cli": 6,
+    "__main__": 7,
     "app": 5,
-    "actions": 4,
+    "actions": 3,
     "console": 4,
     "crash": 1,
     "screens": 4,
@@ -109,12 +109,14 @@ def test_broad_excepts_are_at_the_doors_and_in_the_engine_alone() -> None:
     found = []
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.ExceptHandler):
+            if isinstance(node, ast.ExceptHandler) and _room(path) != "sandbox":
                 caught = ast.unparse(node.type) if node.type else ""
-                if caught in {"", "Exception", "BaseException"} and _room(path) != "sandbox":
+                body = "".join(ast.unparse(line) for line in node.body)
+                # One that cleans up and raises again, or hands the error to another thread, swallows nothing.
+                passes_on = body.endswith("raise") or ".set_exception(" in body
+                if caught in {"", "Exception", "BaseException"} and not passes_on:
                     found.append(path.relative_to(PACKAGE).as_posix())
-    assert set(found) <= {"cli.py", "app.py", "flow/engine.py"}
-    assert len(found) == len(set(found))
+    assert sorted(found) == ["cli.py", "flow/engine.py", "screens/session.py"]
 
 
 def test_the_command_line_runs_without_textual_or_an_sdk() -> None:

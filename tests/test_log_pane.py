@@ -44,7 +44,11 @@ async def test_only_colours_reach_the_terminal() -> None:
     async with PaneApp().run_test(size=(60, 10)) as pilot:
         pane = pilot.app.query_one(LogPane)
         pane.append(
-            ["a\x1b]52;c;aGk=\x07b\x1b[2J\x1b[31mred\x1b[0m\x1bP1$r\x1b\\x\x1b(B!", "over\rwritten", "[b]bold[/b] [/foo]"]
+            [
+                "a\x1b]52;c;aGk=\x07b\x1b[2J\x1b[31mred\x1b[0m\x1bP1$r\x1b\\x\x1b(B!",
+                "over\rwritten",
+                "[b]bold[/b] [/foo]",
+            ]
         )
         await settle(pilot)
         assert row(pane, 0) == "abredx!"
@@ -79,7 +83,9 @@ async def test_three_hundred_thousand_lines_stay_bounded_and_quick() -> None:
 
         watching = asyncio.create_task(watch())
         for start in range(0, 300_000, 1000):
-            pane.append(f"\x1b[1mmodule.this[{number}]\x1b[0m: Still creating..." for number in range(start, start + 1000))
+            pane.append(
+                f"\x1b[1mmodule.this[{number}]\x1b[0m: Still creating..." for number in range(start, start + 1000)
+            )
             await asyncio.sleep(0)
         await settle(pilot)
         done = True

@@ -74,7 +74,7 @@ async def test_home_says_when_all_is_fresh_and_runs_all_straight_when_nothing_is
 
 
 async def test_home_leads_bad_answers_to_the_form(stage: Stage) -> None:
-    (stage.root / "ecrwiz.toml").write_text('port = 99999\n')
+    (stage.root / "ecrwiz.toml").write_text("port = 99999\n")
     async with stage.wizard(saved=False) as (app, pilot):
         await on_screen(pilot, "✗ port is a whole number from 1 to 65535", "Press e to change it.")
         for key in ("enter", "a", "v"):
@@ -420,7 +420,8 @@ def test_the_state_of_a_run_takes_events_in_any_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (12.4, "12 s"), (59.7, "1m 00s"), (185, "3m 05s"), (3720, "1h 02m")]
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (9.94, "9.9 s"), (12.4, "12 s"), (59.7, "1m 00s"), (185, "3m 05s"), (3720, "1h 02m")],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert words.seconds_text(seconds) == text

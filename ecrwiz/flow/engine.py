@@ -133,9 +133,7 @@ class Engine:
     async def _outlived(self) -> None:
         """End the processes of a run that was killed, before they meet ours at Terraform's lock."""
         first = StepId.RENDER
-        await process.end_survivors(
-            self.project.paths.children, lambda line: self._emit(Output(first, (line,)))
-        )
+        await process.end_survivors(self.project.paths.children, lambda line: self._emit(Output(first, (line,))))
 
     async def _steps(self, wish: _Wish) -> list[StepFinished]:
         self._tasks = {}
@@ -150,9 +148,7 @@ class Engine:
                 self.cancel()  # the run itself was cancelled: its steps still end in good order
         # A task that was cancelled before it began has no end of its own.
         never = (StepFinished(step, Status.CANCELLED, 0) for step in self._tasks)
-        return [
-            end if isinstance(end, StepFinished) else other for end, other in zip(ends, never, strict=True)
-        ]
+        return [end if isinstance(end, StepFinished) else other for end, other in zip(ends, never, strict=True)]
 
     def _end(self, finished: Sequence[StepFinished], seconds: float) -> RunFinished:
         if any(step.status is Status.CANCELLED for step in finished):

@@ -169,6 +169,4 @@ class RunFinished:
     exit_code: int
 
 
-Event: TypeAlias = (
-    RunStarted | StepStarted | CommandShown | Output | Progress | Asked | StepFinished | RunFinished
-)
+Event: TypeAlias = RunStarted | StepStarted | CommandShown | Output | Progress | Asked | StepFinished | RunFinished

@@ -55,9 +55,7 @@ async def preview(project: Project, on_lines: OnLines = ignore) -> Preview:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     mine = project.paths.root / file.path
                     # A file that differs is kept as the person has it unless they agree to replace it.
-                    target.write_text(
-                        mine.read_text("utf-8") if change.kind == "changed" else file.text, "utf-8"
-                    )
+                    target.write_text(mine.read_text("utf-8") if change.kind == "changed" else file.text, "utf-8")
             plan = await _plan(project, infra, Path(scratch, "work"), on_lines)
     except EcrwizError as error:
         return Preview(changes, None, Failure(error.message, error.hint, error.exit_code))

@@ -97,15 +97,14 @@ async def open_project(root: Path, flags: Mapping[str, str], environ: Mapping[st
     """Read everything there is to know before anything is run.
 
     Args:
-        root: the application's folder.
+        root: the application's folder, absolute.
         flags: answers given on the command line.
         environ: the process's environment.
 
     Raises:
         BadInputError: the folder, a setting or `ecrwiz.toml` cannot be used.
     """
-    root = root.absolute()
-    if not root.is_dir():
+    if not root.is_dir():  # noqa: ASYNC240  # one look at the local disk, before anything runs
         raise BadInputError(f"{root} is no folder.", "Go into your application's folder, or name it with -C.")
     settings = Settings.from_environment(environ)
     paths = ProjectPaths(root, settings.state_dir or root / ".ecrwiz", settings.terraform_state)
@@ -141,9 +140,7 @@ def _from_environment(environ: Mapping[str, str]) -> Layer:
         if environ.get(variable := f"ECRWIZ_{name.upper()}")
     }
     if environ.get("GITHUB_API_URL"):  # the name that GitHub's own runners use
-        found.setdefault(
-            "github_api_url", (environ["GITHUB_API_URL"], Origin("environment", "GITHUB_API_URL"))
-        )
+        found.setdefault("github_api_url", (environ["GITHUB_API_URL"], Origin("environment", "GITHUB_API_URL")))
     return found
 
 

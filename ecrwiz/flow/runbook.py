@@ -16,8 +16,7 @@ from ecrwiz.services import files
 __all__ = ["STEPS", "StepState", "stand", "survey"]
 
 STEPS: Mapping[StepId, Step] = {
-    module.STEP.id: module.STEP
-    for module in (render, build, smoke_test, provision, push, credentials, github, destroy)
+    module.STEP.id: module.STEP for module in (render, build, smoke_test, provision, push, credentials, github, destroy)
 }
 
 

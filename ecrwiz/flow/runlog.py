@@ -48,9 +48,7 @@ class RunLog:
             case Output(step, lines):
                 self._lines(step, lines)
             case StepFinished(step=step, status=status, seconds=seconds, error=error, note=note):
-                self._lines(
-                    step, [f"# {step} {status} after {seconds:.1f} s {note}".rstrip(), *_explain(error)]
-                )
+                self._lines(step, [f"# {step} {status} after {seconds:.1f} s {note}".rstrip(), *_explain(error)])
             case _:
                 pass
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -60,7 +60,7 @@ class Answers(BaseModel):
 
     @field_validator("port", mode="before")
     @classmethod
-    def _port(cls, value: Any) -> int:
+    def _port(cls, value: object) -> int:
         return validation.check_port(value if isinstance(value, int | str) else "")
 
     @field_validator("strategy")
@@ -158,9 +158,7 @@ class Resolved:
             return self.answers
         name, sentence = next(iter(self.problems.items()))
         origin = self.origins.get(name)
-        raise BadInputError(
-            sentence, f"The value came {_came(origin)}; nothing was written." if origin else ""
-        )
+        raise BadInputError(sentence, f"The value came {_came(origin)}; nothing was written." if origin else "")
 
 
 def _came(origin: Origin) -> str:
@@ -198,9 +196,7 @@ def check_field(name: str, value: str, regions: Collection[str]) -> str:
     """The sentence that says what is wrong with one field's value; empty when nothing is."""
     values = {"project_id": "a", "region": "us-east-1", name: value}
     try:
-        Answers.model_validate(
-            values, context={"regions": {*regions, "us-east-1"} if name != "region" else regions}
-        )
+        Answers.model_validate(values, context={"regions": {*regions, "us-east-1"} if name != "region" else regions})
     except ValidationError as error:
         found = _sentences(error)
         return found.get(name) or found.get("", "")
@@ -212,9 +208,7 @@ def _sentences(error: ValidationError) -> dict[str, str]:
     for item in error.errors(include_url=False):
         name = str(item["loc"][0]) if item["loc"] else ""
         if item["type"] == "missing":
-            sentence = (
-                f"{name} is not known yet: give it with --set {name}=..., in ecrwiz.toml or in the wizard."
-            )
+            sentence = f"{name} is not known yet: give it with --set {name}=..., in ecrwiz.toml or in the wizard."
         else:
             sentence = str(item.get("ctx", {}).get("error") or item["msg"])
         found.setdefault(name, sentence)

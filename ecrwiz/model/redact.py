@@ -78,6 +78,7 @@ class Redactor:
         return secret
 
     def __call__(self, text: str) -> str:
+        """The text with every secret masked."""
         for known in self._known:
             if known in text:
                 text = text.replace(known, MASK)

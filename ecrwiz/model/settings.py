@@ -39,14 +39,10 @@ class Settings:
         Raises:
             BadInputError: a variable cannot be used or is no setting and no answer.
         """
-        known = {
-            f"ECRWIZ_{name.upper()}" for name in (*FIELDS, *cls.__dataclass_fields__, "debug", "keep_sandbox")
-        }
+        known = {f"ECRWIZ_{name.upper()}" for name in (*FIELDS, *cls.__dataclass_fields__, "debug", "keep_sandbox")}
         for name in environ:
             if name.startswith("ECRWIZ_") and name not in known:
-                raise BadInputError(
-                    f"{name} is no setting that ecrwiz knows.", f"It knows {', '.join(sorted(known))}."
-                )
+                raise BadInputError(f"{name} is no setting that ecrwiz knows.", f"It knows {', '.join(sorted(known))}.")
 
         def path(name: str) -> Path | None:
             return Path(environ[name]).expanduser().absolute() if environ.get(name) else None
@@ -57,9 +53,7 @@ class Settings:
             except ValueError:
                 value = 0
             if not 0 < value < 86_400:
-                raise BadInputError(
-                    f"{name} is {environ[name]!r}; it is a number above 0, such as {default:g}."
-                )
+                raise BadInputError(f"{name} is {environ[name]!r}; it is a number above 0, such as {default:g}.")
             return value
 
         return cls(

@@ -143,9 +143,7 @@ def check_github_repository(value: str) -> str:
     value = value.strip()
     if not value or _GITHUB.fullmatch(value):
         return value
-    raise ValueError(
-        "github_repository is OWNER/NAME as in the address on GitHub; octocat/hello-world would work."
-    )
+    raise ValueError("github_repository is OWNER/NAME as in the address on GitHub; octocat/hello-world would work.")
 
 
 def check_image_tag(value: str) -> str:
@@ -176,15 +174,8 @@ def check_api_url(value: str) -> str:
     except ValueError:
         parts, host, port = urlsplit(""), "", None
     loopback = host in {"localhost", "127.0.0.1", "::1"}
-    extras = (
-        parts.query or parts.fragment or parts.username or any(c.isspace() or c in "\"'\\" for c in value)
-    )
-    if (
-        host
-        and port != 0
-        and not extras
-        and (parts.scheme == "https" or (parts.scheme == "http" and loopback))
-    ):
+    extras = parts.query or parts.fragment or parts.username or any(c.isspace() or c in "\"'\\" for c in value)
+    if host and port != 0 and not extras and (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
         return value
     raise ValueError(
         "github_api_url is the https address of GitHub's API; "

@@ -38,9 +38,7 @@ _RULES: Sequence[_Rule] = (
         "The CI user has two access keys already, which is IAM's limit. Delete one that is not used.",
     ),
     _Rule(r"no space left on device|ENOSPC", "The disk is full. Make room, and run the step again."),
-    _Rule(
-        r"i/o timeout|no such host|connection refused|dial tcp", "Check the network, and run the step again."
-    ),
+    _Rule(r"i/o timeout|no such host|connection refused|dial tcp", "Check the network, and run the step again."),
     _Rule(
         r"npm ci.*can only install|lock file.*not in sync|EUSAGE|needs to be updated, but yarn was run with",
         "package.json and the lockfile disagree. Run your package manager's install, and commit the lockfile.",

@@ -24,9 +24,7 @@ def loads(text: str) -> dict[str, str]:
     try:
         data = tomlkit.parse(text).unwrap()
     except TOMLKitError as error:
-        raise BadInputError(
-            f"{NAME} cannot be read: {error}.", "Mend that line, or delete the file."
-        ) from None
+        raise BadInputError(f"{NAME} cannot be read: {error}.", "Mend that line, or delete the file.") from None
     for name, value in data.items():
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise BadInputError(f"{NAME}: {name} is no text and no number.", f'Write it as {name} = "...".')

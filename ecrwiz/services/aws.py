@@ -179,7 +179,5 @@ def _unreachable(error: Exception) -> EcrwizError:
         return MissingToolError("Your AWS single sign-on session is missing or has expired.", _LOG_IN)
     network = (known.ConnectionError, known.HTTPClientError)
     if isinstance(error, network):
-        return MissingToolError(
-            f"AWS cannot be reached: {error}", "Check the network, and run the step again."
-        )
+        return MissingToolError(f"AWS cannot be reached: {error}", "Check the network, and run the step again.")
     return MissingToolError(f"The AWS SDK stopped: {error}", "Check your AWS configuration (~/.aws/config).")

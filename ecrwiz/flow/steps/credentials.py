@@ -85,9 +85,7 @@ async def _prove(context: Context, made: ProvisionResult, secret: Secret) -> Ide
             context.say(f"AWS does not know the new key yet (try {number} of {len(_WAITS)}).")
             continue
         if who.account != made.account or not who.arn.endswith(f":user/{made.ci_user}"):
-            raise ToolFailedError(
-                f"The key belongs to {who.arn}, not to {made.ci_user}.", "Run provision again."
-            )
+            raise ToolFailedError(f"The key belongs to {who.arn}, not to {made.ci_user}.", "Run provision again.")
         context.say(f"AWS knows the key as {who.arn}.")
         return who
     raise ToolFailedError("AWS does not know the new key.", "Run credentials again in a minute.")

@@ -36,9 +36,7 @@ async def _export(context: Context, api: GitHub, repository: str, made: Provisio
     found = await api.repository(repository)
     repository = found.full_name  # it may have been renamed since
     if found.archived:
-        raise EcrwizError(
-            f"{repository} is archived on GitHub and takes no secrets.", "Unarchive it, or name another."
-        )
+        raise EcrwizError(f"{repository} is archived on GitHub and takes no secrets.", "Unarchive it, or name another.")
     secret = await read_secret(context, made)
     values = dict(zip(SECRETS, (Secret(made.aws_iam_access_id), secret), strict=True))
     for number, (name, value) in enumerate(values.items(), 1):
@@ -118,12 +116,8 @@ async def _read_back(context: Context, api: GitHub, repository: str, variables: 
     missing = [name for name in SECRETS if name not in secrets]
     missing += [name for name, value in variables.items() if there.get(name) != value]
     if missing:
-        raise ToolFailedError(
-            f"GitHub does not list {', '.join(missing)} after the export.", "Run github again."
-        )
-    context.say(
-        f"{repository} has the secrets {', '.join(SECRETS)} and the variables {', '.join(VARIABLES)}."
-    )
+        raise ToolFailedError(f"GitHub does not list {', '.join(missing)} after the export.", "Run github again.")
+    context.say(f"{repository} has the secrets {', '.join(SECRETS)} and the variables {', '.join(VARIABLES)}.")
 
 
 async def _inputs(view: View) -> dict[str, str]:

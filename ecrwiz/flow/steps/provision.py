@@ -53,9 +53,7 @@ async def _identity(context: Context) -> str:
     who = await context.tools.aws(context.answers.region).identity()
     context.say(f"AWS account {who.account} as {who.arn}, region {context.answers.region}.")
     if who.is_root:
-        context.say(
-            "Warning: these are the root user's credentials; an IAM identity is safer for daily work."
-        )
+        context.say("Warning: these are the root user's credentials; an IAM identity is safer for daily work.")
     made = context.find(ProvisionResult)
     if made and made.account != who.account:
         raise BadInputError(
@@ -152,9 +150,7 @@ async def _agree(context: Context, plan: Plan) -> None:
             "Look at it with `ecrwiz plan`, then run with --yes.",
         )
     if reply is not True:
-        raise EcrwizError(
-            "You did not agree to the plan, so nothing was changed.", "Run provision again when you do."
-        )
+        raise EcrwizError("You did not agree to the plan, so nothing was changed.", "Run provision again when you do.")
 
 
 async def _inputs(view: View) -> dict[str, str]:

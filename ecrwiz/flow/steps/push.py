@@ -37,9 +37,7 @@ async def _run(context: Context) -> PushResult:
     return PushResult(remote, image.tags, digest, image.size, bool(wanted))
 
 
-async def _what_to_push(
-    context: Context, ecr: Ecr, built: BuildResult, name: str
-) -> tuple[list[str], Image | None]:
+async def _what_to_push(context: Context, ecr: Ecr, built: BuildResult, name: str) -> tuple[list[str], Image | None]:
     """The tags to push, and the image that bears the commit's tag already when it is this very one.
 
     ECR refuses a taken immutable tag only after all layers are uploaded, so this looks first.
@@ -70,9 +68,7 @@ async def _what_to_push(
     return wanted, there
 
 
-async def _push(
-    context: Context, built: BuildResult, remote: str, tag: str, user: str, password: Secret
-) -> str:
+async def _push(context: Context, built: BuildResult, remote: str, tag: str, user: str, password: Secret) -> str:
     context.command("docker", "tag", built.image_id, f"{remote}:{tag}")
     context.command("docker", "push", f"{remote}:{tag}")
     digest: str = await context.tools.docker.push(

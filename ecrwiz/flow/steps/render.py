@@ -99,8 +99,12 @@ def _only_adds(before: str, after: str) -> bool:
     return all(line in lines for line in before.splitlines())
 
 
+def _nothing_there(_: str) -> None:
+    """What the person has added to an ignore file is no input of ours."""
+
+
 async def _inputs(view: View) -> dict[str, str]:
-    rendered = templates.render(view.answers, view.project.need_app(), lambda path: None)
+    rendered = templates.render(view.answers, view.project.need_app(), _nothing_there)
     return {file.path: files.digest(file.text) for file in rendered}
 
 
@@ -111,6 +115,4 @@ async def _gone(view: View) -> str:
     return f"missing: {', '.join(missing)}" if missing else ""
 
 
-STEP = Step(
-    id=StepId.RENDER, title="Write Dockerfile, start.sh and Terraform", run=_run, inputs=_inputs, gone=_gone
-)
+STEP = Step(id=StepId.RENDER, title="Write Dockerfile, start.sh and Terraform", run=_run, inputs=_inputs, gone=_gone)

@@ -30,9 +30,7 @@ async def _run(context: Context) -> SmokeResult:
         on_lines=context.lines,
     )
     context.say(f"{probe.url} answered {probe.status} in {probe.milliseconds:.0f} ms.")
-    return SmokeResult(
-        probe.url, port, probe.status, round(probe.milliseconds, 1), round(probe.started_after, 2)
-    )
+    return SmokeResult(probe.url, port, probe.status, round(probe.milliseconds, 1), round(probe.started_after, 2))
 
 
 async def _inputs(view: View) -> dict[str, str]:

@@ -1,0 +1,108 @@
+"""The one registry of what keys do: it feeds the bindings, the footer, the palette, the help screen and the docs.
+
+Keys are letters, digits, function keys, arrows, enter, escape, space and a few ctrl+letter that neither
+terminals nor tmux take for themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["ACTIONS", "SCOPES", "Action", "in_scope"]
+
+SCOPES: Final = {
+    "app": "Everywhere",
+    "menu": "Home",
+    "answers": "Answers",
+    "review": "Review",
+    "run": "Run",
+    "log": "Log",
+    "receipt": "Receipt",
+    "destroy": "Destroy",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something a person can do by a key.
+
+    Attributes:
+        scope: the screen on which it works, a key of `SCOPES`.
+        name: the method without `action_`.
+        keys: key names as Textual has them, comma separated; the first is shown.
+        label: one or two words for the footer.
+        explain: a sentence for the help screen.
+        shown: whether the footer shows it; six a screen at most.
+    """
+
+    scope: str
+    name: str
+    keys: str
+    label: str
+    explain: str
+    shown: bool = True
+
+    @property
+    def id(self) -> str:
+        """A stable name, such as `menu.run_all`, by which a key can be changed."""
+        return f"{self.scope}.{self.name}"
+
+
+ACTIONS: Final = (
+    Action("app", "help", "question_mark,f1", "Help", "Show every key of this screen."),
+    Action("app", "quit", "q", "Quit", "Leave ecrwiz; asks first while a step runs."),
+    Action("menu", "run_step", "enter,r", "Run step", "Run the marked step, even when it is fresh."),
+    Action("menu", "run_all", "a", "Run all", "Run every step that is not fresh, after a review."),
+    Action("menu", "answers", "e", "Answers", "Change the answers; steps that depend on them become stale."),
+    Action("menu", "review", "v", "Review", "Show the files and the Terraform plan; nothing is made."),
+    Action("menu", "log", "l", "Log", "Open the last log of the marked step.", shown=False),
+    Action("menu", "receipt", "p", "Receipt", "Show what exists and where the secrets are.", shown=False),
+    Action(
+        "menu",
+        "destroy",
+        "d",
+        "Destroy",
+        "Remove everything that ecrwiz made; asks first.",
+        shown=False,
+    ),
+    Action("menu", "show_run", "w", "Watch", "Watch the run that is going on.", shown=False),
+    Action("answers", "go_on", "ctrl+n", "Continue", "Save the answers and go on (enter in a field does the same)."),
+    Action("answers", "next_field", "down", "Next field", "Go to the next field (tab does the same).", shown=False),
+    Action("answers", "previous_field", "up", "Previous field", "Go to the field before.", shown=False),
+    Action("answers", "back", "escape", "Back", "Go back; what you typed is kept."),
+    Action("review", "go", "g", "Go", "Make all this: write the files, build, create the resources, push, export."),
+    Action(
+        "review",
+        "keep_or_overwrite",
+        "space",
+        "Keep/overwrite",
+        "Keep your own file, or overwrite it and keep a backup.",
+    ),
+    Action("review", "again", "r", "Refresh", "Look at the files and ask Terraform again.", shown=False),
+    Action("review", "other_pane", "tab", "Other pane", "Move between the list and what it shows.", shown=False),
+    Action("review", "back", "escape", "Back", "Go back; nothing is made."),
+    Action("run", "retry", "r", "Retry", "Run again what did not succeed."),
+    Action("run", "stop", "x", "Stop", "Stop the run in good order; asks first."),
+    Action("run", "answers", "e", "Answers", "Change the answers."),
+    Action("run", "log", "l", "Full log", "Open the whole log of the marked step."),
+    Action("run", "receipt", "p", "Receipt", "Show what exists now.", shown=False),
+    Action("run", "back", "escape", "Home", "Go back to Home; a run goes on."),
+    Action(
+        "log", "search", "slash", "Search", "Search the log; the text is a regular expression when it is a valid one."
+    ),
+    Action("log", "next_hit", "n", "Next", "Go to the next match."),
+    Action("log", "previous_hit", "N", "Previous", "Go to the match before.", shown=False),
+    Action("log", "follow", "f,G", "Follow", "Go to the end and stay there while lines come."),
+    Action("log", "top", "g", "Top", "Go to the first line.", shown=False),
+    Action("log", "copy", "y", "Copy", "Copy the selection, or the whole log.", shown=False),
+    Action("log", "back", "escape", "Close", "Close the log."),
+    Action("receipt", "copy", "y", "Copy", "Copy the receipt as text; it holds no secret."),
+    Action("receipt", "back", "escape,enter", "Home", "Go back to Home."),
+    Action("destroy", "back", "escape", "Back", "Go back; nothing is removed."),
+)
+
+
+def in_scope(scope: str) -> tuple[Action, ...]:
+    """The actions of one screen, in the order in which they are shown."""
+    return tuple(action for action in ACTIONS if action.scope == scope)

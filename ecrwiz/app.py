@@ -1,0 +1,233 @@
+"""The wizard: owns the run, brings questions to the front, and leaves in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual.app import App, AutopilotCallbackType, SystemCommand
+from textual.binding import Binding, BindingType
+
+from ecrwiz.actions import in_scope
+from ecrwiz.flow.events import Asked, Event, Question, Reply, StepFinished
+from ecrwiz.flow.project import Project
+from ecrwiz.screens.base import Page
+from ecrwiz.screens.help import HelpScreen
+from ecrwiz.screens.menu import MenuScreen
+from ecrwiz.screens.modals import ButtonsModal, Choice, QuestionModal, question_modal
+from ecrwiz.screens.session import Session
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+__all__ = ["EcrwizApp"]
+
+CANCELLED: Final = 130
+GRACE_SECONDS: Final = 60.0
+FORCE_SECONDS: Final = 0.1  # a second cancel counts only after the first has been delivered
+SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class EcrwizApp(App[int]):
+    """Gives the process's exit code.
+
+    Args:
+        project: what `open_project` gave.
+    """
+
+    CSS_PATH = "app.tcss"
+    TITLE = "ecrwiz"
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-tiny-width"), (70, "-narrow"), (100, "-medium"), (120, "-wide"),
+    ]  # fmt: skip
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-tiny-height"), (20, "-short"), (32, "-tall"),
+    ]  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(action.keys, action.name, action.label, tooltip=action.explain, id=action.id)
+            for action in in_scope("app")
+        ),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit_at_once"),
+        Binding("f1", "help", "Help", show=False, priority=True, id="app.help_in_field"),
+        Binding("ctrl+c", "help_quit", show=False, system=True),
+    ]
+
+    def __init__(self, project: Project) -> None:
+        super().__init__()
+        self.session = Session(self, project)
+        self._questions: deque[Question] = deque()
+        self._asking: tuple[Question, QuestionModal] | None = None
+        self._leaving: asyncio.Task[None] | None = None
+
+    def on_mount(self) -> None:
+        """Catch the signals that end a program, and show Home."""
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            # Not the main thread, or no signals on this system: the wizard works all the same.
+            with contextlib.suppress(RuntimeError, NotImplementedError, ValueError):
+                loop.add_signal_handler(number, self._signalled, number)
+        self.session.events.subscribe(self, self._heard, immediate=True)
+        self.push_screen(MenuScreen(self.session))
+
+    async def run_async(
+        self,
+        *,
+        headless: bool = False,
+        inline: bool = False,
+        inline_no_clear: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+        auto_pilot: AutopilotCallbackType | None = None,
+    ) -> int | None:
+        """Run, and whatever ended the screen, end the run in good order before the process goes."""
+        try:
+            return await super().run_async(
+                headless=headless, inline=inline, inline_no_clear=inline_no_clear, mouse=mouse, size=size,
+                auto_pilot=auto_pilot,
+            )  # fmt: skip
+        finally:
+            await self.session.stop(GRACE_SECONDS)
+
+    # Questions of the steps, one at a time.
+
+    def _heard(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            if isinstance(event, Asked):
+                self._questions.append(event.question)
+            elif isinstance(event, StepFinished):
+                self._forget(event)
+        self._ask_next()
+
+    def _forget(self, ended: StepFinished) -> None:
+        self._questions = deque(question for question in self._questions if question.step != ended.step)
+        if self._asking is not None and self._asking[0].step == ended.step:
+            self._asking[1].withdraw()
+
+    def _ask_next(self) -> None:
+        if self._asking is not None or not self._questions:
+            return
+        question = self._questions.popleft()
+        modal = question_modal(question)
+        self._asking = (question, modal)
+
+        def answered(reply: Reply) -> None:
+            self._asking = None
+            agreed = reply == "yes" if question.kind == "confirm" else reply
+            self.session.answer(question.id, agreed)
+            self._ask_next()
+
+        self.push_screen(modal, answered)
+
+    # Leaving.
+
+    async def action_quit(self) -> None:
+        """Leave; ask first while a run is going on."""
+        if self._leaving is not None:
+            self.session.cancel()
+            return
+        if not self.session.busy:
+            self.exit(self._exit_code())
+            return
+        if isinstance(self.screen, _QuitModal):
+            return
+        self.push_screen(_QuitModal(self.session), self._quit_answered)
+
+    def _quit_answered(self, reply: Reply) -> None:
+        if reply in ("stop", "force"):
+            self._leave(CANCELLED, GRACE_SECONDS if reply == "stop" else FORCE_SECONDS)
+
+    def _exit_code(self) -> int:
+        end = self.session.run.end
+        return end.exit_code if end else 0
+
+    def _leave(self, code: int, grace: float = GRACE_SECONDS) -> None:
+        if self._leaving is None:
+            self._leaving = asyncio.create_task(self._stop_and_exit(code, grace), name="leave")
+
+    async def _stop_and_exit(self, code: int, grace: float) -> None:
+        if self.session.busy:
+            self.push_screen(_StoppingModal(self.session))
+        await self.session.stop(grace)
+        self.exit(code)
+
+    def _signalled(self, number: signal.Signals) -> None:
+        if number is signal.SIGHUP:
+            _drop_terminal()
+        if self._leaving is not None:
+            self.session.cancel()  # asked twice: hurry
+        self._leave(128 + number)
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C with nothing selected: offer to stop the run, or say how to leave."""
+        if self.session.busy:
+            self.push_screen(_QuitModal(self.session), self._quit_answered)
+        else:
+            self.notify("Press q to quit (ctrl+q inside a field).", markup=False)
+
+    # Help and palette.
+
+    def action_help(self) -> None:
+        """Show the keys of the screen in front."""
+        screen = self.screen
+        if isinstance(screen, Page):
+            self.push_screen(HelpScreen(screen.SCOPE))
+        elif isinstance(screen, HelpScreen):
+            screen.dismiss(None)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the palette offers: the actions of the screen in front that can do something, and the theme."""
+        if isinstance(screen, Page):
+            for action in in_scope(screen.SCOPE):
+                if screen.check_action(action.name, ()):
+                    yield SystemCommand(action.label, action.explain, getattr(screen, f"action_{action.name}"))
+        yield SystemCommand("Theme", "Change the colours.", self.action_change_theme)
+        yield SystemCommand("Quit", "Leave ecrwiz.", self.action_quit)
+
+
+class _QuitModal(ButtonsModal):
+    """Leave while a run is going on?"""
+
+    def __init__(self, session: Session) -> None:
+        body = [
+            f"Running: {', '.join(session.run.running) or 'about to begin'}.",
+            "Stop and quit ends each step in good order, which may take Terraform some seconds.",
+            "Force ends them at once; Terraform may leave its state locked.",
+        ]
+        choices: tuple[Choice, ...] = (
+            ("keep", "Keep running", "default"),
+            ("stop", "Stop and quit", "warning"),
+            ("force", "Force", "error"),
+        )
+        super().__init__("A run is going on", body, choices, "keep")
+
+
+class _StoppingModal(ButtonsModal):
+    """Shown until the last step has ended; Force asks them to hurry."""
+
+    def __init__(self, session: Session) -> None:
+        body = ["Each step ends in good order; Terraform saves its state and frees its lock."]
+        super().__init__("Stopping", body, (("force", "Force", "error"),), "force")
+        self._session = session
+
+    def action_decline(self) -> None:
+        """There is no way back any more."""
+
+    def chosen(self, key: str) -> None:  # noqa: ARG002
+        """Force asks the steps to hurry; the modal stays until the App leaves."""
+        self._session.cancel()
+
+
+def _drop_terminal() -> None:
+    """The terminal is gone: what is still written must not fail or block."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (sys.__stdout__, sys.__stderr__):
+            if stream is not None:
+                os.dup2(nowhere, stream.fileno())

@@ -1,0 +1,1 @@
+"""One screen a file; screens show the run and send commands to it."""

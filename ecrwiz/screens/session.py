@@ -1,0 +1,153 @@
+"""The wizard's side of the run: one engine, its state, and what the person typed but did not save."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from textual.signal import Signal
+
+from ecrwiz.flow.context import Approvals
+from ecrwiz.flow.engine import Engine
+from ecrwiz.flow.events import CHAIN, Asked, Event, Failure, Reply, RunFinished, Status, StepId
+from ecrwiz.flow.journal import Record
+from ecrwiz.flow.project import Project
+from ecrwiz.model.errors import EcrwizError
+from ecrwiz.screens.run_state import RunState
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+__all__ = ["Session", "Wish"]
+
+FLUSH_SECONDS: Final = 0.05
+HURRY_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a run was asked for, so that it can be asked for again."""
+
+    steps: tuple[StepId, ...]
+    force: bool
+    approvals: Approvals | None
+
+
+class Session:
+    """Owned by the App, so that a run outlives every screen.
+
+    Attributes:
+        project: the project.
+        engine: runs its steps.
+        run: the present or the last run.
+        draft: field values that were typed in the form and not saved.
+        events: what happened, published at most twenty times a second; the state already holds it.
+    """
+
+    def __init__(self, app: App[int], project: Project) -> None:
+        self.project = project
+        self.engine = Engine(project, self._hear)
+        self.run = RunState()
+        self.draft: dict[str, str] = {}
+        self.events: Signal[tuple[Event, ...]] = Signal(app, "events")
+        self._app = app
+        self._task: asyncio.Task[None] | None = None
+        self._wish: Wish | None = None
+        self._waiting: list[Event] = []
+        self._flushing = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is going on."""
+        return self._task is not None and not self._task.done()
+
+    def start(self, steps: Sequence[StepId] = (), *, force: bool = False, approvals: Approvals | None = None) -> bool:
+        """Begin a run; False when one is going on."""
+        if self.busy:
+            return False
+        self._wish = Wish(tuple(steps), force, approvals)
+        self.run = RunState(self._wish.steps or CHAIN)
+        self._task = asyncio.create_task(self._run(self._wish), name="run")
+        return True
+
+    def retry(self) -> bool:
+        """Run again what did not succeed in the last run."""
+        if self._wish is None:
+            return False
+        return self.start(self._wish.steps, approvals=self._wish.approvals)
+
+    def answer(self, question: int, reply: Reply) -> None:
+        """Answer a step's question."""
+        self.engine.answer(question, reply)
+
+    def cancel(self) -> None:
+        """Ask the run to stop in good order; a second time, to hurry."""
+        if self.busy:
+            self.run.stopping = True
+            self.engine.cancel()
+
+    async def ended(self, seconds: float | None = None) -> bool:
+        """Wait for the run to end; False when it has not after so many seconds."""
+        if self._task is None:
+            return True
+        done, _ = await asyncio.wait({self._task}, timeout=seconds)
+        return bool(done)
+
+    async def stop(self, grace: float) -> None:
+        """Stop the run: in good order within `grace` seconds, then in a hurry."""
+        self.cancel()
+        if not await self.ended(grace):
+            self.cancel()
+            await self.ended(HURRY_SECONDS)
+
+    def log_path(self, step: StepId, record: Record | None = None) -> Path | None:
+        """The log of a step's present or last run, whether or not it exists yet."""
+        if step in self.run.steps and self.run.log_dir:
+            return Path(self.run.log_dir) / f"{step}.log"
+        record = record or self.project.journal.get(step)
+        return self.project.paths.logs / record.run / f"{step}.log" if record and record.run else None
+
+    async def _run(self, wish: Wish) -> None:
+        try:
+            await self.engine.run(wish.steps, force=wish.force, approvals=wish.approvals)
+        except EcrwizError as error:
+            self._failed(Failure(error.message, error.hint, error.exit_code))
+        except Exception as error:  # noqa: BLE001  # this door's one broad except: a bug must not take the screen away
+            self._failed(self._bug(error))
+        self._flush()
+
+    def _failed(self, failure: Failure) -> None:
+        self.run.problem = failure
+        self._waiting.append(RunFinished(self.run.run, Status.FAILED, 0.0, failure.exit_code))
+
+    def _bug(self, error: Exception) -> Failure:
+        note = self.project.paths.state / "wizard-error.log"
+        text = self.project.tools.redact("".join(traceback.format_exception(error)))
+        try:
+            note.write_text(text, encoding="utf-8")
+        except OSError:
+            return Failure(f"The run stopped on an error in ecrwiz itself ({type(error).__name__}).")
+        return Failure(
+            f"The run stopped on an error in ecrwiz itself ({type(error).__name__}).",
+            f"{note} holds the details for a report.",
+        )
+
+    def _hear(self, event: Event) -> None:
+        self._waiting.append(event)
+        if isinstance(event, Asked | RunFinished):
+            self._flush()
+        elif not self._flushing:
+            self._flushing = True
+            self._app.set_timer(FLUSH_SECONDS, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        events, self._waiting = tuple(self._waiting), []
+        for event in events:
+            self.run.apply(event)
+        if events:
+            self.events.publish(events)

@@ -1,0 +1,223 @@
+"""A list of rows in columns with a marked row; text in it is never read as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.style import Style
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+if TYPE_CHECKING:
+    from textual import events
+
+__all__ = ["TONES", "Cell", "Column", "Row", "RowList"]
+
+TONES = ("success", "warning", "error", "accent", "muted", "strong")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text with a tone: one of `TONES`, or empty for the ordinary one."""
+
+    text: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column.
+
+    Attributes:
+        width: in cells; 0 takes the room that the others leave.
+        right: set the text to the right.
+        title: over the column when the list has a head.
+        from_width: shown only when the list is at least so wide.
+    """
+
+    width: int
+    right: bool = False
+    title: str = ""
+    from_width: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row: what it stands for, and a cell per column."""
+
+    key: str
+    cells: tuple[Cell, ...]
+
+
+class RowList(ScrollView, can_focus=True):
+    """Shows rows, moves the mark by arrows, `j`/`k`, home/end and mouse."""
+
+    DEFAULT_CSS = """
+    RowList { background: transparent; color: $foreground; height: auto; scrollbar-size: 1 1; }
+    RowList > .row-list--head { color: $text-muted; }
+    RowList > .row-list--mark { background: $panel; }
+    RowList:focus > .row-list--mark { background: $primary; color: $text; text-style: bold; }
+    RowList > .row-list--success { color: $text-success; }
+    RowList > .row-list--warning { color: $text-warning; }
+    RowList > .row-list--error { color: $text-error; }
+    RowList > .row-list--accent { color: $text-accent; }
+    RowList > .row-list--muted { color: $text-muted; }
+    RowList > .row-list--strong { text-style: bold; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "row-list--head",
+        "row-list--mark",
+        *(f"row-list--{tone}" for tone in TONES),
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("home", "move(-100000)", "First", show=False),
+        Binding("end", "move(100000)", "Last", show=False),
+    ]
+    marked: reactive[int] = reactive(0)
+
+    class Marked(Message):
+        """Another row is marked.
+
+        Attributes:
+            rows: the list.
+            key: the row's key.
+            by_person: a key or the mouse did it.
+        """
+
+        def __init__(self, rows: RowList, key: str, by_person: bool) -> None:
+            super().__init__()
+            self.rows = rows
+            self.key = key
+            self.by_person = by_person
+
+        @property
+        def control(self) -> RowList:
+            """The list."""
+            return self.rows
+
+    def __init__(self, *columns: Column, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._columns = columns
+        self._rows: tuple[Row, ...] = ()
+        self._head = 1 if any(column.title for column in columns) else 0
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows shown."""
+        return self._rows
+
+    @property
+    def key(self) -> str:
+        """The marked row's key; empty when there is no row."""
+        return self._rows[self.marked].key if self._rows else ""
+
+    def set_rows(self, rows: Sequence[Row]) -> None:
+        """Show these rows; the mark stays on the same key."""
+        before = self.key
+        more = len(rows) != len(self._rows)
+        self._rows = tuple(rows)
+        self.set_reactive(RowList.marked, min(self.marked, max(0, len(rows) - 1)))
+        self.mark(before)
+        self.virtual_size = Size(self.size.width, len(rows) + self._head)
+        self.refresh(layout=more)
+        if rows and self.key != before:
+            self.post_message(self.Marked(self, self.key, by_person=False))
+
+    def mark(self, key: str) -> None:
+        """Mark the row with this key, when there is one."""
+        for number, row in enumerate(self._rows):
+            if row.key == key and number != self.marked:
+                self.marked = number
+                self.post_message(self.Marked(self, key, by_person=False))
+
+    def action_move(self, by: int) -> None:
+        """Move the mark."""
+        self._move_to(self.marked + by)
+
+    def _move_to(self, number: int) -> None:
+        if not self._rows:
+            return
+        number = max(0, min(number, len(self._rows) - 1))
+        if number != self.marked:
+            self.marked = number
+            self.post_message(self.Marked(self, self.key, by_person=True))
+
+    def notify_style_update(self) -> None:
+        """The mark looks different when the cursor comes or goes."""
+        super().notify_style_update()
+        self.refresh()
+
+    def watch_marked(self) -> None:
+        """Keep the marked row in sight."""
+        top, height = round(self.scroll_y), self.size.height - self._head
+        if self.marked < top:
+            self.scroll_to(y=self.marked, animate=False, immediate=True)
+        elif height > 0 and self.marked >= top + height:
+            self.scroll_to(y=self.marked - height + 1, animate=False, immediate=True)
+        self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        """Mark the row under the mouse."""
+        row = event.y + round(self.scroll_y) - self._head
+        if event.y >= self._head and row < len(self._rows):
+            self._move_to(row)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+        """One line a row, and one for the head."""
+        return len(self._rows) + self._head
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the head or one row; the head stays when the rows scroll."""
+        width = self.size.width
+        if self._head and y == 0:
+            head = self._tone("head")
+            titles = tuple(Cell(column.title) for column in self._columns)
+            return self._strip("  ", titles, width, self.rich_style + head)
+        number = y - self._head + round(self.scroll_y)
+        if number >= len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        base, marked = self.rich_style, number == self.marked
+        if marked:
+            base += self.get_component_rich_style("row-list--mark")
+        gutter = "▸ " if marked else "  "
+        return self._strip(gutter, self._rows[number].cells, width, base, plain=marked and self.has_focus)
+
+    def _strip(self, gutter: str, cells: tuple[Cell, ...], width: int, base: Style, *, plain: bool = False) -> Strip:
+        line = Text(gutter, end="", no_wrap=True)
+        for (column, room), cell in zip(self._widths(width), cells, strict=True):
+            if room <= 0:
+                continue
+            text = Text(cell.text, end="", no_wrap=True)
+            text.truncate(room, overflow="ellipsis")
+            text.align("right" if column.right else "left", room)
+            if cell.tone and not plain:  # on the mark, tones could not be read
+                text.stylize(self._tone(cell.tone))
+            line.append_text(text)
+            line.append(" ")
+        line.truncate(width, pad=True)
+        line.stylize_before(base)  # Text.render gives a text without spans no style at all
+        return Strip(line.render(self.app.console), width)
+
+    def _tone(self, tone: str) -> Style:
+        """A tone without its background: that belongs to the row."""
+        full = self.get_component_rich_style(f"row-list--{tone}")
+        return Style(color=full.color, bold=full.bold)
+
+    def _widths(self, width: int) -> list[tuple[Column, int]]:
+        shown = [column if width >= column.from_width else None for column in self._columns]
+        fixed = sum(column.width + 1 for column in shown if column)
+        flexible = sum(1 for column in shown if column and not column.width) or 1
+        rest = max(0, (width - 2 - fixed) // flexible)
+        return [
+            (column, 0 if kept is None else (column.width or rest))
+            for column, kept in zip(self._columns, shown, strict=True)
+        ]

@@ -1,0 +1,130 @@
+"""AWS's failures in plain words, ECR and IAM over recorded answers; the real protocol is in tests/sandbox."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecrwiz.model.errors import EcrwizError, MissingToolError, RemoteError, ToolFailedError
+from ecrwiz.services import aws
+from ecrwiz.services.aws import Aws
+from ecrwiz.services.ecr import Ecr
+from ecrwiz.services.iam import Iam
+
+
+def test_regions_of_every_partition_are_known() -> None:
+    known = aws.known_regions()
+    assert {"us-east-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"} <= known
+    assert not [name for name in known if name.endswith("-global")]
+
+
+def test_the_region_of_the_persons_set_up(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default]\nregion = eu-west-1\n[profile work]\nregion = eu-north-1\n")
+    environ = {"AWS_CONFIG_FILE": str(config)}
+    assert aws.configured_region(environ) == ("eu-west-1", "AWS profile default")
+    assert aws.configured_region({**environ, "AWS_PROFILE": "work"}) == ("eu-north-1", "AWS profile work")
+    assert aws.configured_region({**environ, "AWS_PROFILE": "none"}) is None
+    assert aws.configured_region({**environ, "AWS_REGION": "us-west-2"}) == ("us-west-2", "AWS_REGION")
+    config.write_bytes(b"\xff\xfe broken")
+    assert aws.configured_region(environ) is None
+
+
+async def test_without_credentials_it_says_how_to_get_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MissingToolError) as caught:
+        await Aws("us-east-1").identity()
+    assert caught.value.message == "There are no AWS credentials on this machine."
+    assert caught.value.exit_code == 3
+
+
+async def test_a_profile_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(MissingToolError, match="nobody"):
+        await Aws("us-east-1").identity()
+
+
+async def test_aws_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAX")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "verysecretverysecret")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(MissingToolError, match="AWS cannot be reached") as caught:
+        await Aws("us-east-1").identity()
+    assert "verysecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("ExpiredToken", "session has expired"), ("InvalidClientTokenId", "does not know this access key")],
+)
+def test_known_refusals(code: str, said: str) -> None:
+    assert said in aws._refused("sts", "get_caller_identity", {"Code": code, "Message": "x"}).message
+
+
+def test_an_unknown_refusal_keeps_the_words_of_aws() -> None:
+    text = "User: arn:x is not authorized to perform: ecr:CreateRepository on resource: *"
+    error = aws._refused("ecr", "create_repository", {"Code": "AccessDeniedException", "Message": text})
+    assert text in error.message
+    assert "profile" in error.hint
+
+
+class Recorded:
+    """Answers calls from a list: (operation, answer or error)."""
+
+    def __init__(self, *answers: tuple[str, Any]) -> None:
+        self.answers = list(answers)
+        self.asked: list[dict[str, object]] = []
+
+    async def __call__(self, service: str, operation: str, /, **parameters: object) -> dict[str, Any]:
+        wanted, answer = self.answers.pop(0)
+        assert operation == wanted
+        self.asked.append(parameters)
+        if isinstance(answer, Exception):
+            raise answer
+        return dict(answer)
+
+
+def _no(code: str) -> EcrwizError:
+    return RemoteError("no", code=code)
+
+
+async def test_a_token_is_a_user_and_a_secret() -> None:
+    token = base64.b64encode(b"AWS:pass:word").decode()
+    call = Recorded(("get_authorization_token", {"authorizationData": [{"authorizationToken": token}]}))
+    user, password = await Ecr(call).token()
+    assert (user, password.reveal()) == ("AWS", "pass:word")
+    with pytest.raises(ToolFailedError):
+        await Ecr(Recorded(("get_authorization_token", {"authorizationData": []}))).token()
+
+
+async def test_what_is_not_there_is_none() -> None:
+    ecr = Ecr(Recorded(("describe_repositories", _no("RepositoryNotFoundException"))))
+    assert await ecr.repository("web/p/app") is None
+    assert await Ecr(Recorded(("describe_images", _no("ImageNotFoundException")))).image("r", tag="t") is None
+    assert await Ecr(Recorded(("describe_images", _no("RepositoryNotFoundException")))).images("r") == ()
+    assert await Iam(Recorded(("list_user_tags", _no("NoSuchEntity")))).user_tags("u") is None
+    assert await Iam(Recorded(("list_access_keys", _no("NoSuchEntity")))).access_keys("u") == ()
+    await Iam(Recorded(("delete_access_key", _no("NoSuchEntity")))).delete_access_key("u", "k")
+    with pytest.raises(RemoteError):
+        await Ecr(Recorded(("describe_repositories", _no("AccessDeniedException")))).repository("web/p/app")
+
+
+async def test_images_are_listed_over_pages_and_deleted_by_the_hundred() -> None:
+    def page(number: int) -> dict[str, Any]:
+        return {"imageDigest": f"sha256:{number}", "imageTags": ["b", "a"], "imageSizeInBytes": 5}
+
+    call = Recorded(
+        ("describe_images", {"imageDetails": [page(1)], "nextToken": "n"}),
+        ("describe_images", {"imageDetails": [page(2)]}),
+        ("batch_delete_image", {}),
+        ("batch_delete_image", {"failures": [{"failureCode": "ImageNotFound"}]}),
+        ("batch_delete_image", {"failures": [{"failureCode": "KmsError", "failureReason": "no key"}]}),
+    )
+    images = await Ecr(call).images("r")
+    assert [(image.digest, image.tags) for image in images] == [("sha256:1", ("a", "b")), ("sha256:2", ("a", "b"))]
+    await Ecr(call).delete_images("r", [str(number) for number in range(150)])
+    assert [len(asked["imageIds"]) for asked in call.asked[2:]] == [100, 50]  # type: ignore[arg-type]
+    with pytest.raises(ToolFailedError, match="no key"):
+        await Ecr(call).delete_images("r", ["1"])

@@ -1,0 +1,154 @@
+"""Terraform's stream as recorded, the search for a mirror, and the real program."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ecrwiz.model.errors import MissingToolError, ToolFailedError
+from ecrwiz.model.results import PlannedChange
+from ecrwiz.services.terraform import Terraform, find_mirror
+from ecrwiz.services.terraform.mirror import mirror_config
+from ecrwiz.services.terraform.stream import Stream
+
+PLAN = [
+    '{"@level":"info","@message":"Terraform 1.11.4","type":"version","ui":"1.2"}',
+    '{"@level":"info","@message":"aws_ecr_repository.this[\\"a\\"]: Plan to create","type":"planned_change",'
+    '"change":{"resource":{"addr":"aws_ecr_repository.this[\\"a\\"]"},"action":"create"}}',
+    '{"@level":"info","@message":"x: Plan to replace","type":"planned_change",'
+    '"change":{"resource":{"addr":"x"},"action":"replace","reason":"requested"}}',
+    '{"@level":"info","@message":"Plan: 2 to add, 0 to change, 1 to destroy.","type":"change_summary"}',
+]
+
+
+def test_planned_changes_and_readable_lines() -> None:
+    shown: list[str] = []
+    stream = Stream(shown.extend)
+    stream.feed(["│ Warning: Unable to open CLI configuration file", *PLAN])
+    assert stream.changes == [
+        PlannedChange('aws_ecr_repository.this["a"]', "create"),
+        PlannedChange("x", "replace", "requested"),
+    ]
+    assert shown[0].startswith("│ Warning")
+    assert shown[1] == 'aws_ecr_repository.this["a"]: Plan to create'
+    assert shown[-1].startswith("Plan: 2 to add")
+
+
+def test_an_apply_tells_its_progress_without_counting_reads() -> None:
+    told: list[tuple[float, float | None, str, str]] = []
+    stream = Stream(lambda lines: None, (2, lambda *a: told.append(a)))
+    hook = '{"@message":"m","type":"apply_complete","hook":{"action":"%s","resource":{"addr":"%s"}}}'
+    stream.feed([hook % ("read", "data.x"), hook % ("create", "a")])
+    stream.feed([hook % ("create", "b")])
+    assert told == [(1, 2, "resources", "a"), (2, 2, "resources", "b")]
+
+
+def test_the_first_error_is_the_reason() -> None:
+    shown: list[str] = []
+    stream = Stream(shown.extend)
+    diagnostic = {
+        "severity": "error",
+        "summary": "creating ECR Repository",
+        "detail": "RepositoryAlreadyExistsException: it\nexists.",
+        "address": "aws_ecr_repository.main",
+    }
+    stream.feed([json.dumps({"type": "diagnostic", "diagnostic": diagnostic})])
+    assert stream.failure("apply", 1) == (
+        "terraform apply failed: creating ECR Repository: RepositoryAlreadyExistsException: it exists."
+    )
+    assert shown[0] == "Error: creating ECR Repository (aws_ecr_repository.main)"
+    assert Stream(lambda lines: None).failure("apply", 7) == "terraform apply failed: exit code 7."
+
+
+def test_a_mirror_is_found_by_looking(tmp_path: Path) -> None:
+    plugins = tmp_path / ".terraform.d" / "plugins"
+    (plugins / "registry.terraform.io" / "hashicorp" / "aws").mkdir(parents=True)
+    assert find_mirror({"HOME": str(tmp_path)}) == plugins
+    named = tmp_path / "mine"
+    (named / "registry.terraform.io" / "hashicorp" / "aws").mkdir(parents=True)
+    assert find_mirror({"HOME": str(tmp_path), "ECRWIZ_TERRAFORM_MIRROR": str(named)}) == named
+
+
+def test_the_mirrors_configuration_is_hcl_whatever_the_path(tmp_path: Path) -> None:
+    import hcl2
+
+    folder = tmp_path / 'a "quoted" ${path}'
+    text = mirror_config(folder, tmp_path / "work").read_text()
+    assert hcl2.loads(text)["provider_installation"]
+
+
+async def test_without_terraform_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingToolError, match="Terraform is not on this machine"):
+        await Terraform(tmp_path, tmp_path, os.environ).init()
+
+
+LOCAL = """
+terraform {
+  backend "local" {}
+}
+variable "word" { type = string }
+resource "terraform_data" "one" { input = var.word }
+resource "terraform_data" "slow" {
+  provisioner "local-exec" { command = "sleep ${var.word == "slow" ? 30 : 0}" }
+}
+output "word" { value = terraform_data.one.output }
+"""
+
+
+@pytest.fixture
+def terraform(tmp_path: Path, terraform_program: str) -> Terraform:
+    """The real program on resources that need no provider from a registry."""
+    infra = tmp_path / "infra"
+    infra.mkdir()
+    (infra / "main.tf").write_text(LOCAL)
+    return Terraform(infra, tmp_path / "work", os.environ, state=tmp_path / "elsewhere.tfstate")
+
+
+async def test_the_real_program_plans_applies_and_destroys(terraform: Terraform, tmp_path: Path) -> None:
+    await terraform.init()
+    assert await terraform.addresses() == frozenset()
+    assert await terraform.outputs() == {}
+    plan_file = tmp_path / "work" / "plan"
+    plan = await terraform.plan(plan_file, variables={"word": "hi"})
+    assert str(plan) == "2 to add, 0 to change, 0 to destroy"
+    told: list[float] = []
+    await terraform.apply(plan_file, 2, lambda done, *_: told.append(done))
+    assert told[-1] == 2
+    assert (tmp_path / "elsewhere.tfstate").is_file()
+    assert not (tmp_path / "infra" / "terraform.tfstate").exists()
+    assert await terraform.outputs() == {"word": "hi"}
+    assert "terraform_data.one" in await terraform.addresses()
+    again = await terraform.plan(plan_file, variables={"word": "hi"}, replace=["terraform_data.one"])
+    assert [(change.address, change.action) for change in again.changes] == [("terraform_data.one", "replace")]
+    with pytest.raises(ToolFailedError, match="terraform apply failed"):
+        await terraform.apply(tmp_path / "absent", 1, lambda *_: None)
+    gone = await terraform.plan(plan_file, variables={"word": "hi"}, destroy=True)
+    assert gone.count("delete") == 2
+
+
+async def test_cancelling_an_apply_saves_the_state_and_frees_the_lock(terraform: Terraform, tmp_path: Path) -> None:
+    await terraform.init()
+    plan_file = tmp_path / "work" / "plan"
+    await terraform.plan(plan_file, variables={"word": "slow"})
+    apply = asyncio.create_task(terraform.apply(plan_file, 2, lambda *_: None))
+    for _ in range(100):
+        await asyncio.sleep(0.1)
+        state = tmp_path / "elsewhere.tfstate"
+        if state.is_file() and "terraform_data" in state.read_text():
+            break
+    apply.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await apply
+    assert "terraform_data.one" in await terraform.addresses()
+    await terraform.plan(plan_file, variables={"word": "fast"})
+
+
+async def test_an_error_in_the_files_is_one_sentence(terraform: Terraform, tmp_path: Path) -> None:
+    await terraform.init()
+    with pytest.raises(ToolFailedError, match="No value for required variable"):
+        await terraform.plan(tmp_path / "work" / "plan")
