@@ -213,7 +213,7 @@ async def test_ctrl_c_offers_to_stop_while_running_and_says_how_to_quit_otherwis
     slow = stage.steps.doing[StepId.RENDER] = Slow()
     async with stage.wizard() as (app, pilot):
         await pilot.press("ctrl+c")
-        await on_screen(pilot, "Press q to quit")
+        await until(pilot, lambda: "Press q to quit" in " ".join(stage.told))
         await pilot.press("enter")
         await slow.began.wait()
         await pilot.press("ctrl+c")
@@ -232,9 +232,9 @@ async def test_a_run_goes_on_behind_other_screens(stage: Stage) -> None:
         await until(pilot, lambda: front(app) == "MenuScreen")
         await on_screen(pilot, "▶ render", "running")
         await pilot.press("e")
-        await on_screen(pilot, "Answers cannot change")
+        await until(pilot, lambda: "Answers cannot change" in " ".join(stage.told))
         slow.go_on.set()
-        await on_screen(pilot, "The run is done; w shows it.")
+        await until(pilot, lambda: "The run is done; w shows it." in " ".join(stage.told))
         await pilot.press("w")
         await on_screen(pilot, "Done in")
 

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from textual.message import Message
+from textual.notifications import Notify
 from textual.pilot import Pilot
 
 from ecrwiz.app import EcrwizApp
@@ -44,12 +46,14 @@ class Stage:
         root: the application's folder.
         steps: what the steps do.
         seen: what the review shows.
+        told: the notifications so far.
     """
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = root
         self.steps = FakeSteps(monkeypatch)
         self.seen = preview.Preview(FILES, PLAN)
+        self.told: list[str] = []
         self.things: tuple[str, ...] = ("ECR repository web/blog/nextjs with 1 image", f"IAM user {NASTY}")
 
         async def previewed(project: Project) -> preview.Preview:
@@ -72,7 +76,12 @@ class Stage:
         self, size: tuple[int, int] = (80, 24), *, saved: bool = True, **flags: str
     ) -> AsyncIterator[tuple[EcrwizApp, Pilot[int]]]:
         app = EcrwizApp(await self.project(saved=saved, **flags))
-        async with app.run_test(size=size, notifications=True) as pilot:
+
+        def hear(message: Message) -> None:
+            if isinstance(message, Notify):
+                self.told.append(message.notification.message)
+
+        async with app.run_test(size=size, notifications=True, message_hook=hear) as pilot:
             await pilot.pause()
             try:
                 yield app, pilot
@@ -91,8 +100,14 @@ async def until(pilot: Pilot[int], true: Callable[[], object], seconds: float = 
 
 
 async def on_screen(pilot: Pilot[int], *texts: str) -> None:
-    """Wait until all these texts are seen."""
-    await until(pilot, lambda: all(text in screen_text(pilot.app) for text in texts))
+    """Wait until all these texts are seen, wherever the lines break."""
+
+    def seen() -> bool:
+        text = screen_text(pilot.app)
+        joined = " ".join(text.split())
+        return all(wanted in text or wanted in joined for wanted in texts)
+
+    await until(pilot, seen)
 
 
 def front(app: object) -> str:

@@ -174,7 +174,9 @@ def check_api_url(value: str) -> str:
     except ValueError:
         parts, host, port = urlsplit(""), "", None
     loopback = host in {"localhost", "127.0.0.1", "::1"}
-    extras = parts.query or parts.fragment or parts.username or any(c.isspace() or c in "\"'\\" for c in value)
+    # Printable ASCII without quotes: no control or direction sign, nothing that a shell would read.
+    printable = bool(re.fullmatch(r"[!-~]+", value)) and not set(value) & set("\"'\\`")
+    extras = parts.query or parts.fragment or parts.username or not printable
     if host and port != 0 and not extras and (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
         return value
     raise ValueError(

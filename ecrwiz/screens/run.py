@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from ecrwiz.flow.events import CHAIN, Event, RunFinished, Status, StepId
+from ecrwiz.flow.events import CHAIN, Event, Status, StepId
 from ecrwiz.screens.base import Page, bindings
 from ecrwiz.screens.log_view import LogScreen
 from ecrwiz.screens.modals import ButtonsModal, Choice
@@ -81,6 +81,7 @@ class RunScreen(Page[str]):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._pinned: StepId | None = None
+        self._leads_on = session.busy
 
     def body(self) -> Iterable[Widget]:
         """Steps, the failure, the panes, the last word."""
@@ -113,12 +114,15 @@ class RunScreen(Page[str]):
         if not self.is_current:
             return
         self._show()
-        for event in events:
-            if isinstance(event, RunFinished) and event.status is Status.OK and self._whole_chain():
-                self.dismiss("receipt")
 
-    def _whole_chain(self) -> bool:
-        return set(CHAIN) <= set(self.session.run.steps)
+    def _lead_on(self) -> None:
+        """A run of the whole chain that ended well leads to the receipt, once."""
+        run = self.session.run
+        if not self._leads_on or run.end is None or not self.is_current:
+            return
+        self._leads_on = False
+        if run.end.status is Status.OK and set(CHAIN) <= set(run.steps):
+            self.dismiss("receipt")
 
     def _show(self) -> None:
         self._show_steps()
@@ -130,6 +134,7 @@ class RunScreen(Page[str]):
         self._show_failure()
         self._show_end()
         self.refresh_bindings()
+        self.call_after_refresh(self._lead_on)
 
     def _pane(self, step: StepId) -> StepPane:
         return self.query_one(f"#pane-{step}", StepPane)
@@ -213,6 +218,7 @@ class RunScreen(Page[str]):
         """Run again what did not succeed."""
         self._pinned = None
         if self.session.retry():
+            self._leads_on = True
             self._show()
 
     def action_stop(self) -> None:

@@ -132,6 +132,10 @@ class TextField(Field):
     @on(Input.Submitted)
     def _on_submit(self, event: Input.Submitted) -> None:
         event.stop()
+        self.entered()
+
+    def entered(self) -> None:
+        """Enter was pressed. Children override this: Textual calls an overridden `@on` handler, too."""
         self.post_message(self.Submitted())
 
 
@@ -181,13 +185,12 @@ class PickField(TextField):
     def _on_filter(self, event: Input.Changed) -> None:
         self._filter(event.value)
 
-    @on(Input.Submitted)
-    def _on_submit(self, event: Input.Submitted) -> None:
-        event.stop()
+    def entered(self) -> None:
+        """Take what is marked in the list; without a list, go on."""
         if self.is_open and self._list.highlighted is not None:
             self._take(self._list.highlighted)
         else:
-            self.post_message(self.Submitted())
+            super().entered()
 
     @on(OptionList.OptionSelected)
     def _on_clicked(self, event: OptionList.OptionSelected) -> None:

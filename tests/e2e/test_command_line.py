@@ -191,7 +191,7 @@ def test_bad_input_writes_nothing(world: World, first: dict[str, dict[str, Any]]
     before = (world.root / "ecrwiz.toml").read_bytes()
     for value, example in (
         ("project_id=My Shop", "my-shop"),
-        ("region=us-esat-1", "us-east-1"),
+        ("region=us-esat-1", "us-west-1 would work"),
         ("port=99999", "3000"),
     ):
         done = world.run("run", "--set", value)
