@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import signal
 import sys
+import threading
 from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -31,7 +33,6 @@ __all__ = ["EcrwizApp"]
 CANCELLED: Final = 130
 GRACE_SECONDS: Final = 60.0
 FORCE_SECONDS: Final = 0.1  # a second cancel counts only after the first has been delivered
-SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class EcrwizApp(App[int]):
@@ -65,14 +66,12 @@ class EcrwizApp(App[int]):
         self._questions: deque[Question] = deque()
         self._asking: tuple[Question, QuestionModal] | None = None
         self._leaving: asyncio.Task[None] | None = None
+        self._unseen = contextlib.ExitStack()
 
     def on_mount(self) -> None:
         """Catch the signals that end a program, and show Home."""
-        loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            # Not the main thread, or no signals on this system: the wizard works all the same.
-            with contextlib.suppress(RuntimeError, NotImplementedError, ValueError):
-                loop.add_signal_handler(number, self._signalled, number)
+        if not self.is_headless:
+            self._catch_signals()
         self.session.events.subscribe(self, self._heard, immediate=True)
         self.push_screen(MenuScreen(self.session))
 
@@ -157,9 +156,24 @@ class EcrwizApp(App[int]):
         await self.session.stop(grace)
         self.exit(code)
 
-    def _signalled(self, number: signal.Signals) -> None:
-        if number is signal.SIGHUP:
-            _drop_terminal()
+    def _catch_signals(self) -> None:
+        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
+        # Not the main thread, or no such signals on this system: the wizard works all the same.
+        with contextlib.suppress(RuntimeError, NotImplementedError, ValueError, AttributeError):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self._signalled, number)
+
+            def hung_up(number: int, _frame: object) -> None:
+                # At once, not by way of the loop: a closing terminal sends SIGCONT with it, on which Textual
+                # would start to write to the terminal anew, and writing to a terminal that is gone blocks.
+                _drop_terminal()
+                loop.call_soon_threadsafe(self._signalled, number, context=context)
+
+            signal.signal(signal.SIGHUP, hung_up)
+
+    def _signalled(self, number: int) -> None:
+        if number not in (signal.SIGINT, signal.SIGTERM):
+            self._unseen.enter_context(self.batch_update())  # nobody sees it: draw nothing more
         if self._leaving is not None:
             self.session.cancel()  # asked twice: hurry
         self._leave(128 + number)
@@ -225,7 +239,11 @@ class _StoppingModal(ButtonsModal):
 
 
 def _drop_terminal() -> None:
-    """The terminal is gone: what is still written must not fail or block."""
+    """The terminal is gone: what is still written must not fail, and what was suspended must not come back."""
+    signal.signal(signal.SIGCONT, signal.SIG_IGN)
+    last_resort = threading.Timer(2 * GRACE_SECONDS, os._exit, (128 + signal.SIGHUP,))
+    last_resort.daemon = True  # a process that nobody sees must not stay because something in it hangs
+    last_resort.start()
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (sys.__stdout__, sys.__stderr__):

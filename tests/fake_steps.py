@@ -22,7 +22,7 @@ RESULTS: dict[StepId, results.Result] = {
     StepId.PROVISION: results.ProvisionResult("host", "web/blog/nextjs", "us-east-1", "AKIA1", "enc", "ci", "1"),
     StepId.PUSH: results.PushResult("host/web/blog/nextjs", ("abc", "latest"), "sha256:2", 1, True),
     StepId.CREDENTIALS: results.CredentialsResult("AKIA1", "arn:aws:iam::1:user/ci", "1", "SecretService", "1/b/d"),
-    StepId.GITHUB: results.GithubResult("o/r", ("A",), ("B",)),
+    StepId.GITHUB: results.GithubResult("o/r", "AKIA1", ("A",), ("B",)),
     StepId.DESTROY: results.DestroyResult((), ()),
 }
 

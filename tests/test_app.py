@@ -285,7 +285,7 @@ async def test_the_approvals_reach_the_steps(stage: Stage) -> None:
         return RESULTS[StepId.RENDER]
 
     stage.steps.doing[StepId.RENDER] = look
-    async with stage.wizard() as (app, pilot):
+    async with stage.wizard() as (_app, pilot):
         await pilot.press("v")
         await on_screen(pilot, "Terraform plan")
         await pilot.press("down", "down", "space", "g")
@@ -297,7 +297,7 @@ async def test_the_approvals_reach_the_steps(stage: Stage) -> None:
 
 
 async def test_destroy_needs_the_project_id_typed_out(stage: Stage) -> None:
-    async with stage.wizard() as (app, pilot):
+    async with stage.wizard() as (_app, pilot):
         await pilot.press("d")
         await on_screen(pilot, "These will be removed for good", "ECR repository", "[/foo] path[0]")
         await pilot.press(*"blo", "enter")
@@ -321,7 +321,7 @@ async def test_a_terminal_that_is_too_small_is_told(stage: Stage, size: tuple[in
 async def test_an_earlier_run_that_was_cut_off_is_told(stage: Stage) -> None:
     project = await stage.project()
     project.journal.begin(StepId.PROVISION, "20260101-000000", 1.0)
-    async with stage.wizard() as (app, pilot):
+    async with stage.wizard() as (_app, pilot):
         await on_screen(pilot, "An earlier run was cut off during provision", "! provision", "cut off")
 
 

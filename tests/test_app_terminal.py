@@ -1,4 +1,4 @@
-"""The wizard in a real pseudo-terminal: signals, a closed terminal, what is left on the screen and in the process table."""
+"""The wizard in a real pseudo-terminal: signals, a closed terminal, what is left behind."""
 
 from __future__ import annotations
 
@@ -150,11 +150,16 @@ def test_a_closed_terminal_leaves_no_process(terminal: Terminal) -> None:
     wizard = terminal.child.pid
     os.close(terminal.child.child_fd)
     end = time.monotonic() + 20
-    while time.monotonic() < end and not (terminal.notes / "code").exists():
+    gone = 0
+    while time.monotonic() < end and not gone:
+        gone, status = os.waitpid(wizard, os.WNOHANG)
         time.sleep(0.05)
+    if not gone:
+        os.kill(wizard, signal.SIGKILL)
+    assert gone == wizard, "it hangs without a terminal"
+    assert os.waitstatus_to_exitcode(status) == 128 + signal.SIGHUP
     assert (terminal.notes / "cleaned").exists()
     assert not alive(child)
-    os.waitpid(wizard, 0)
 
 
 def test_quitting_gives_the_terminal_back(terminal: Terminal) -> None:

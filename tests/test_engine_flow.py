@@ -245,10 +245,13 @@ async def test_two_runs_at_once_are_refused(steps: FakeSteps, opened: Open) -> N
 
 
 async def test_bad_answers_write_nothing(steps: FakeSteps, opened: Open, next_app: Path) -> None:
-    before = sorted(path.name for path in next_app.iterdir())
+    def there() -> list[str]:
+        return sorted(path.name for path in next_app.iterdir())
+
+    before = there()
     with pytest.raises(BadInputError, match="my-shop would work"):
         await _run(await opened(project_id="My Shop"))
-    assert sorted(path.name for path in next_app.iterdir()) == before
+    assert there() == before
 
 
 async def test_answers_are_kept_with_the_persons_comments(steps: FakeSteps, opened: Open, next_app: Path) -> None:

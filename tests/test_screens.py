@@ -49,7 +49,7 @@ async def test_home_shows_the_project_and_how_every_step_stands(stage: Stage, si
 
 
 async def test_home_opens_the_log_of_the_marked_step(stage: Stage) -> None:
-    async with stage.wizard() as (app, pilot):
+    async with stage.wizard() as (_app, pilot):
         await pilot.press("l")
         await until(pilot, lambda: "has not been run, so it has no log" in " ".join(stage.told))
         await pilot.press("enter")
@@ -162,7 +162,7 @@ async def test_the_review_shows_plan_and_files_and_what_go_would_do(stage: Stage
 
 async def test_the_review_tells_why_there_is_no_plan_and_can_look_again(stage: Stage) -> None:
     stage.seen = Preview(FILES, None, Failure(f"No credentials {NASTY}.", "Log in first."))
-    async with stage.wizard() as (app, pilot):
+    async with stage.wizard() as (_app, pilot):
         await pilot.press("v")
         await on_screen(pilot, "Terraform could not plan.", NASTY, "Log in first.", "plan is then shown")
         stage.seen = Preview(FILES, Plan(()))
@@ -180,7 +180,7 @@ async def test_an_overwritten_terraform_file_takes_the_agreement_to_the_plan_bac
     stage.steps.doing[StepId.RENDER] = look
     assert stage.seen.plan
     stage.seen = Preview((FileChange("infra/main.tf", "changed", "+x\n"),), stage.seen.plan)
-    async with stage.wizard() as (app, pilot):
+    async with stage.wizard() as (_app, pilot):
         await pilot.press("v")
         await on_screen(pilot, "Terraform plan")
         await pilot.press("down", "space", "g")
@@ -193,7 +193,7 @@ async def test_the_review_tells_when_it_cannot_look(stage: Stage, monkeypatch: p
         raise MissingToolError(f"There is no {NASTY}.", "Install it.")
 
     monkeypatch.setattr("ecrwiz.flow.preview.preview", broken)
-    async with stage.wizard() as (app, pilot):
+    async with stage.wizard() as (_app, pilot):
         await pilot.press("v")
         await on_screen(pilot, NASTY, "Install it.")
         await pilot.press("g")
@@ -329,7 +329,7 @@ async def test_the_log_follows_a_step_that_still_writes(stage: Stage) -> None:
         return await slow(context)
 
     stage.steps.doing[StepId.RENDER] = run
-    async with stage.wizard() as (app, pilot):
+    async with stage.wizard() as (_app, pilot):
         await pilot.press("enter")
         await more.began.wait()
         await pilot.press("l")
@@ -377,7 +377,7 @@ async def test_help_lists_every_key_of_the_screen(stage: Stage, size: Size) -> N
 
 
 async def test_the_palette_offers_what_applies(stage: Stage) -> None:
-    async with stage.wizard() as (app, pilot):
+    async with stage.wizard() as (app, _pilot):
         assert isinstance(app.screen, MenuScreen)
         titles = {command.title for command in app.get_system_commands(app.screen)}
         assert {"Run all", "Receipt", "Destroy", "Quit"} <= titles

@@ -71,7 +71,12 @@ class View:
 
 
 class Context(View):
-    """A `View` during a run. All methods are called on the event loop's thread."""
+    """A `View` during a run. All methods are called on the event loop's thread.
+
+    Attributes:
+        approvals: what the person agreed to beforehand.
+        forced: the step was asked for by name, to be done though it may be fresh.
+    """
 
     def __init__(
         self,
@@ -80,9 +85,12 @@ class Context(View):
         approvals: Approvals,
         emit: Callable[[Event], None],
         ask: Callable[[Question], Awaitable[Reply]],
+        *,
+        forced: bool = False,
     ) -> None:
         super().__init__(project, step)
         self.approvals = approvals
+        self.forced = forced
         self._emit = emit
         self._ask = ask
 

@@ -32,7 +32,7 @@ from ecrwiz.flow.project import Project
 from ecrwiz.flow.runbook import STEPS, stand
 from ecrwiz.flow.runlog import RunLog, new_run_id
 from ecrwiz.model.errors import EcrwizError
-from ecrwiz.services import files, process
+from ecrwiz.services import advice, files, process
 
 __all__ = ["CANCELLED", "Engine"]
 
@@ -194,10 +194,10 @@ class Engine:
         if state.status is Status.FRESH and not wish.force:
             outputs = state.record.outputs if state.record else {}
             return StepFinished(step.id, Status.FRESH, 0, outputs)
-        return await self._do(step, wish.approvals)
+        return await self._do(step, wish)
 
-    async def _do(self, step: Step, approvals: Approvals) -> StepFinished:
-        context = Context(self.project, step.id, approvals, self._emit, self._ask)
+    async def _do(self, step: Step, wish: _Wish) -> StepFinished:
+        context = Context(self.project, step.id, wish.approvals, self._emit, self._ask, forced=wish.force)
         for need in step.needs:
             record = self.project.journal.get(need)
             if record is None or not record.outputs:
@@ -225,7 +225,8 @@ class Engine:
         redact = self.project.tools.redact
         if self._log:
             self._log.trace(step.id, error, redact)
-        failure = replace(failure, message=redact(failure.message), hint=redact(failure.hint))
+        hint = failure.hint or advice.hint_for(failure.message)
+        failure = replace(failure, message=redact(failure.message), hint=redact(hint))
         finished = StepFinished(step.id, Status.FAILED, 0, error=failure)
         try:
             return self._note_end(step, finished, {})

@@ -9,11 +9,20 @@ from ecrwiz.flow.context import View
 from ecrwiz.model.answers import Answers
 from ecrwiz.model.errors import EcrwizError, MissingToolError, ToolFailedError
 from ecrwiz.model.redact import Secret
-from ecrwiz.model.results import CredentialsResult
+from ecrwiz.model.results import CredentialsResult, GithubResult
 from ecrwiz.services import keychain, openpgp
 from ecrwiz.services.terraform import Terraform
 
-__all__ = ["ACCESS_KEY", "KEY_FILE", "REPOSITORY", "USER", "Existing", "key_is_readable", "look_for_existing"]
+__all__ = [
+    "ACCESS_KEY",
+    "KEY_FILE",
+    "REPOSITORY",
+    "USER",
+    "Existing",
+    "key_is_in_use",
+    "key_is_readable",
+    "look_for_existing",
+]
 
 REPOSITORY: Final = "aws_ecr_repository.main"
 USER: Final = "module.ci_user.aws_iam_user.this"
@@ -73,20 +82,29 @@ def _check_owner(kind: str, name: str, tags: dict[str, str], answers: Answers) -
 
 
 async def key_is_readable(view: View, account: str, access_key_id: str, encrypted: str) -> bool:
-    """Whether the secret of an access key can still be had: from the keyring, or by its private OpenPGP key.
-
-    A key that `credentials` has proven counts as kept when no keyring answers now: it was stored in one that is
-    locked at the moment, or exported in a run without one. Making a new one would break what works.
-    """
-    proven = view.find(CredentialsResult)
+    """Whether the secret of an access key can be had here: from the keyring, or by its private OpenPGP key."""
     entries = (account, view.answers.project_id, view.answers.env)
-    keyring = view.tools.keychain
+    stored = await read_quietly(view, keychain.entry_name(*entries))
+    private = await read_quietly(view, keychain.pgp_entry_name(*entries))
+    return _is_for(stored[0], access_key_id) or _decrypts(private[0], encrypted)
+
+
+async def read_quietly(view: View, entry: str) -> tuple[Secret | None, str]:
+    """An entry of the keyring, or why none could be asked; what this process holds is found without one."""
     try:
-        stored = await keyring.read(keychain.entry_name(*entries))
-        private = await keyring.read(keychain.pgp_entry_name(*entries))
-    except (MissingToolError, ToolFailedError):
-        return proven is not None and proven.access_key_id == access_key_id
-    return _is_for(stored, access_key_id) or _decrypts(private, encrypted)
+        return await view.tools.keychain.read(entry), ""
+    except (MissingToolError, ToolFailedError) as error:
+        return None, error.message
+
+
+def key_is_in_use(view: View, access_key_id: str) -> bool:
+    """Whether the key was put where it is needed, so that a new one would break what works.
+
+    True though nobody can read it here: the keyring may be locked just now, or GitHub alone may have it.
+    """
+    kept, exported = view.find(CredentialsResult), view.find(GithubResult)
+    stored = kept is not None and kept.access_key_id == access_key_id and bool(kept.backend)
+    return stored or (exported is not None and exported.access_key_id == access_key_id)
 
 
 def _is_for(stored: Secret | None, access_key_id: str) -> bool:

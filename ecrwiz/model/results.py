@@ -174,9 +174,10 @@ class CredentialsResult(Result):
 
 @dataclass(frozen=True, slots=True)
 class GithubResult(Result):
-    """What GitHub lists after the export."""
+    """What GitHub lists after the export of an access key."""
 
     repository: str
+    access_key_id: str
     secrets: tuple[str, ...]
     variables: tuple[str, ...]
 

@@ -109,7 +109,7 @@ class RunScreen(Page[str]):
         """The clocks go on."""
         self._show_steps()
 
-    def on_run_events(self, events: tuple[Event, ...]) -> None:
+    def on_run_events(self, events: tuple[Event, ...]) -> None:  # noqa: ARG002
         """Show what happened."""
         if not self.is_current:
             return

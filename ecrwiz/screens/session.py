@@ -99,7 +99,8 @@ class Session:
 
     async def stop(self, grace: float) -> None:
         """Stop the run: in good order within `grace` seconds, then in a hurry."""
-        self.cancel()
+        if not self.run.stopping:  # a second cancel would make it hurry now
+            self.cancel()
         if not await self.ended(grace):
             self.cancel()
             await self.ended(HURRY_SECONDS)

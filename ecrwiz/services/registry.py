@@ -15,7 +15,7 @@ from ecrwiz.model.redact import Secret
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["manifest_digest"]
+__all__ = ["is_loopback", "manifest_digest"]
 
 _ACCEPT: Final = (
     "application/vnd.docker.distribution.manifest.v2+json,"
@@ -81,7 +81,7 @@ async def manifest_digest(
 async def _ask(host: str, repository: str, reference: str, username: str, password: Secret) -> httpx.Response:
     import httpx
 
-    local = _is_loopback(host)
+    local = is_loopback(host)
     url = f"{'http' if local else 'https'}://{host}/v2/{quote(repository)}/manifests/{quote(reference, safe=':')}"
     try:
         # A proxy is for the world outside: it could not reach this machine's own address.
@@ -100,7 +100,8 @@ def _refusal(host: str, response: httpx.Response) -> RemoteError:
     return RemoteError(f"The registry {host} {what}.", hint, code=str(status))
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a registry's host is this machine, which Docker too asks without TLS."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
         return name == "localhost" or ipaddress.ip_address(name).is_loopback

@@ -6,6 +6,7 @@ import asyncio
 
 from ecrwiz.flow.context import Context, Step, View
 from ecrwiz.flow.events import Question, StepId
+from ecrwiz.flow.infra import read_quietly
 from ecrwiz.model.errors import EcrwizError, MissingToolError, RemoteError, ToolFailedError
 from ecrwiz.model.redact import Secret
 from ecrwiz.model.results import CredentialsResult, ProvisionResult
@@ -31,18 +32,14 @@ async def read_secret(view: View, made: ProvisionResult) -> Secret:
         EcrwizError: neither is possible on this machine.
     """
     entry, pgp_entry = entries(view, made.account)
-    keyring = view.tools.keychain
-    try:
-        stored = await keyring.read(entry)
-        if stored is not None:
-            access_key_id, secret = keychain.unpack(stored)
-            if access_key_id == made.aws_iam_access_id:
-                return view.tools.redact.add(secret)
-        private = await keyring.read(pgp_entry)
-    except MissingToolError as error:
-        raise _unreadable(made, error.message) from error
+    stored, _ = await read_quietly(view, entry)
+    if stored is not None:
+        access_key_id, secret = keychain.unpack(stored)
+        if access_key_id == made.aws_iam_access_id:
+            return view.tools.redact.add(secret)
+    private, why = await read_quietly(view, pgp_entry)
     if private is None:
-        raise _unreadable(made, "Its private OpenPGP key is not on this machine.")
+        raise _unreadable(made, why or "Its private OpenPGP key is not on this machine.")
     return view.tools.redact.add(openpgp.decrypt(made.aws_iam_access_key, private))
 
 

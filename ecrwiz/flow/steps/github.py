@@ -49,7 +49,7 @@ async def _export(context: Context, api: GitHub, repository: str, made: Provisio
         await api.put_variable(repository, name, text)
         context.progress(number, len(SECRETS) + len(VARIABLES), "values", name)
     await _read_back(context, api, repository, dict(zip(VARIABLES, variables, strict=True)))
-    return GithubResult(repository, SECRETS, VARIABLES)
+    return GithubResult(repository, made.aws_iam_access_id, SECRETS, VARIABLES)
 
 
 async def _repository(context: Context) -> str:

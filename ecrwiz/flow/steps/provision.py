@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ecrwiz.flow.context import Context, Step, View
 from ecrwiz.flow.events import Question, StepId
-from ecrwiz.flow.infra import ACCESS_KEY, KEY_FILE, key_is_readable, look_for_existing
+from ecrwiz.flow.infra import ACCESS_KEY, KEY_FILE, key_is_in_use, key_is_readable, look_for_existing
 from ecrwiz.flow.journal import need_missing
 from ecrwiz.model.errors import BadInputError, EcrwizError, MissingToolError, ToolFailedError
 from ecrwiz.model.results import Plan, ProvisionResult
@@ -28,7 +28,7 @@ async def _run(context: Context) -> ProvisionResult:
     terraform = context.tools.terraform(context.lines, context.command)
     identity, _ = await asyncio.gather(_identity(context), terraform.init())
     await _adopt(context, terraform)
-    replace = await keys_to_replace(context, terraform, identity)
+    replace = await keys_to_replace(context, terraform, identity, forced=context.forced)
     await _fresh_key_pair(context, identity, new=replace is not None)
     plan = await terraform.plan(context.paths.plan, replace=replace or ())
     if plan.changes:
@@ -96,14 +96,18 @@ async def _may_delete(context: Context, key: str) -> bool:
     return await context.ask(question) is True
 
 
-async def keys_to_replace(view: View, terraform: Terraform, account: str) -> tuple[str, ...] | None:
+async def keys_to_replace(
+    view: View, terraform: Terraform, account: str, *, forced: bool = False
+) -> tuple[str, ...] | None:
     """None when the access key stays; else the addresses to replace (none when there is no key yet)."""
     if ACCESS_KEY not in await terraform.addresses():
         return ()
     outputs = await terraform.outputs()
     known, encrypted = str(outputs.get("aws_iam_access_id")), str(outputs.get("aws_iam_access_key"))
-    readable = await key_is_readable(view, account, known, encrypted)
-    return None if readable else (ACCESS_KEY,)
+    if await key_is_readable(view, account, known, encrypted):
+        return None
+    # Asked for by name, provision makes a new key when this one cannot be read; else only if nobody uses it.
+    return None if key_is_in_use(view, known) and not forced else (ACCESS_KEY,)
 
 
 async def _fresh_key_pair(context: Context, account: str, *, new: bool) -> None:

@@ -15,6 +15,7 @@ from ecrwiz.services.ecr import Ecr, Image
 __all__ = ["STEP"]
 
 _LATEST = "latest"
+_STAND_IN = "org.ecrwiz.stand-in"  # a label that an image takes over from its base
 _WAITS = (0.0, 1.0, 2.0, 4.0, 8.0)  # seconds: ECR may list an image a moment after it was pushed
 
 
@@ -22,8 +23,14 @@ async def _run(context: Context) -> PushResult:
     built, made = context.need(BuildResult), context.need(ProvisionResult)
     ecr = context.tools.ecr(made.aws_region)
     remote = f"{made.ecr_repo_url}/{made.ecr_repo_path}"
-    if await context.tools.docker.find_image(built.image_id) is None:
+    info = await context.tools.docker.find_image(built.image_id)
+    if info is None:
         raise EcrwizError("The image is gone from the engine.", "Build it again with: ecrwiz run build")
+    if info.labels.get(_STAND_IN) and not registry.is_loopback(made.ecr_repo_url):
+        raise EcrwizError(
+            "The image was built on a stand-in for Node's own base image, made for the sandbox.",
+            "Remove the stand-in with `docker rmi node:...-slim`, and build again where the real one can be pulled.",
+        )
     wanted, there = await _what_to_push(context, ecr, built, made.ecr_repo_path)
     user, password = await ecr.token()
     context.tools.redact.add(password)

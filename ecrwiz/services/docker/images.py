@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ecrwiz.services.docker.bridge import Api
@@ -19,6 +20,7 @@ class ImageInfo:
         size: bytes, uncompressed.
         repo_digests: `name@sha256:...` for each registry it was pushed to or pulled from.
         tags: `name:tag`.
+        labels: its labels, those of its base image included.
     """
 
     id: str
@@ -26,6 +28,7 @@ class ImageInfo:
     size: int
     repo_digests: tuple[str, ...]
     tags: tuple[str, ...]
+    labels: Mapping[str, str]
 
 
 def inspect(api: Api, ref: str) -> ImageInfo | None:
@@ -42,4 +45,5 @@ def inspect(api: Api, ref: str) -> ImageInfo | None:
         size=facts["Size"],
         repo_digests=tuple(facts.get("RepoDigests") or ()),
         tags=tuple(facts.get("RepoTags") or ()),
+        labels=dict(facts.get("Config", {}).get("Labels") or {}),
     )
