@@ -7,16 +7,17 @@ import contextlib
 import contextvars
 import os
 import signal
-import sys
 import threading
 from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from rich.text import Text
 from textual.app import App, AutopilotCallbackType, SystemCommand
 from textual.binding import Binding, BindingType
 
 from ecrwiz.actions import in_scope
+from ecrwiz.crash import crash_file
 from ecrwiz.flow.events import Asked, Event, Question, Reply, StepFinished
 from ecrwiz.flow.project import Project
 from ecrwiz.screens.base import Page
@@ -87,12 +88,17 @@ class EcrwizApp(App[int]):
     ) -> int | None:
         """Run, and whatever ended the screen, end the run in good order before the process goes."""
         try:
-            return await super().run_async(
+            code = await super().run_async(
                 headless=headless, inline=inline, inline_no_clear=inline_no_clear, mouse=mouse, size=size,
                 auto_pilot=auto_pilot,
             )  # fmt: skip
         finally:
             await self.session.stop(GRACE_SECONDS)
+        return code if code is not None else self.return_code
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual would print a traceback with the values of local variables, where a secret may be."""
+        super()._handle_exception(_Crash(error))
 
     # Questions of the steps, one at a time.
 
@@ -205,6 +211,22 @@ class EcrwizApp(App[int]):
         yield SystemCommand("Quit", "Leave ecrwiz.", self.action_quit)
 
 
+class _Crash(Exception):  # noqa: N818  # it wraps the error proper
+    """An error in ecrwiz itself, told in two sentences; the traceback is in a file."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.__cause__ = error
+        self._text = (
+            f"ecrwiz stopped on an error in ecrwiz itself ({type(error).__name__}). Nothing that was done is lost:\n"
+            f"start it again to go on. The details for a report are in {crash_file(error)}."
+        )
+
+    def __rich__(self) -> Text:
+        """What the person reads, in place of a traceback."""
+        return Text(self._text)
+
+
 class _QuitModal(ButtonsModal):
     """Leave while a run is going on?"""
 
@@ -244,8 +266,7 @@ def _drop_terminal() -> None:
     last_resort = threading.Timer(2 * GRACE_SECONDS, os._exit, (128 + signal.SIGHUP,))
     last_resort.daemon = True  # a process that nobody sees must not stay because something in it hangs
     last_resort.start()
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (sys.__stdout__, sys.__stderr__):
-            if stream is not None:
-                os.dup2(nowhere, stream.fileno())
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        with contextlib.suppress(OSError):
+            os.dup2(nowhere, descriptor)

@@ -20,6 +20,7 @@ import click
 from ecrwiz import __version__
 from ecrwiz.crash import crash_file
 from ecrwiz.model.errors import BadInputError, EcrwizError
+from ecrwiz.model.redact import plain
 
 if TYPE_CHECKING:
     from ecrwiz.flow.context import Approvals
@@ -56,15 +57,24 @@ def main() -> None:
         sys.stdout = None  # else Python complains once more while it exits
         code = 0
     except EcrwizError as error:
-        click.echo(f"ecrwiz: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"        {error.hint}", err=True)
-        code = error.exit_code
+        code = _tell(error)
     except Exception as error:  # noqa: BLE001  # this door's one broad except: the traceback goes to a file
         click.echo(f"ecrwiz: stopped on an error in ecrwiz itself ({type(error).__name__}).", err=True)
         click.echo(f"        The details for a report are in {crash_file(error)}.", err=True)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell(error: EcrwizError) -> int:
+    """Say why nothing could be begun, to a person and, with `--json`, to a program; give the exit code."""
+    if "--json" in sys.argv[1:]:
+        from ecrwiz.console import failure_event
+
+        click.echo(failure_event(error))
+    click.echo(plain(f"ecrwiz: {error.message}"), err=True)
+    if error.hint:
+        click.echo(plain(f"        {error.hint}"), err=True)
+    return error.exit_code
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -102,14 +112,17 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="One JSON ob
 
 
 @commands.command()
-@click.argument("steps", nargs=-1, type=click.Choice(_STEPS))
+@click.argument("steps", nargs=-1, type=click.Choice(_STEPS), metavar="[STEP]...")
 @click.option("--yes", is_flag=True, help="Agree to everything: replace files (copies are kept), apply the plan.")
 @click.option("--force", is_flag=True, help="Run steps though they are fresh.")
 @_answers_option
 @_json_option
 @click.pass_obj
 def run(door: _Door, steps: tuple[str, ...], sets: tuple[str, ...], *, yes: bool, force: bool, as_json: bool) -> int:
-    """Run STEPS, or everything that is not fresh."""
+    """Run some steps, or everything that is not fresh.
+
+    The steps: render, build, smoke-test, provision, push, credentials, github.
+    """
     from ecrwiz.flow.context import Approvals
     from ecrwiz.flow.events import StepId
 
@@ -248,7 +261,7 @@ async def _status(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
         return 0
     click.echo(f"{answers.project_id} ({answers.env}) in {answers.region}: {answers.repository_name}")
     for state in found.values():
-        reason = f"  {state.reason}" if state.reason else ""
+        reason = plain(f"  {state.reason}") if state.reason else ""
         click.echo(f"{glyph(state.status)} {state.status:<9} {state.step:<11} {STEPS[state.step].title}{reason}")
     if project.journal.unreadable:
         click.echo(project.journal.unreadable)
@@ -266,16 +279,16 @@ async def _plan(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
         return found.problem.exit_code if found.problem else 0
     for change in found.files:
         if change.kind != "same":
-            click.echo(change.diff.rstrip("\n"))
+            click.echo("\n".join(plain(line) for line in change.diff.splitlines()))
     kinds = [change.kind for change in found.files]
     click.echo(f"Files: {kinds.count('new')} new, {kinds.count('changed') + kinds.count('added')} changed, "
                f"{kinds.count('same')} as they are.")  # fmt: skip
     if found.plan is not None:
         for planned in found.plan.changes:
-            click.echo(f"  {planned.action:<8} {planned.address}")
+            click.echo(plain(f"  {planned.action:<8} {planned.address}"))
         click.echo(f"Terraform: {found.plan}.")
     for line in failure_lines(found.problem) if found.problem else ():
-        click.echo(line, err=True)
+        click.echo(plain(line), err=True)
     return found.problem.exit_code if found.problem else 0
 
 
@@ -288,18 +301,23 @@ async def _destroy(door: _Door, confirm: str, sets: tuple[str, ...], *, yes: boo
     project = await _open(door, sets)
     project_id = project.answers.project_id
     lines = await inventory(project)
-    if not as_json:
+    if as_json:
+        click.echo(json.dumps({"event": "inventory", "lines": lines}))
+    else:
         click.echo("This will be removed:" if lines else "AWS has nothing of this project.")
         for line in lines:
-            click.echo(f"  {line}")
-    if not confirm and not yes and not as_json and sys.stdin.isatty():
+            click.echo(plain(f"  {line}"))
+    if not as_json and not yes and sys.stdin.isatty():
         confirm = click.prompt(f"Type {project_id} to remove it", default="", show_default=False)
+    elif not yes:
+        confirm = ""
     if confirm != project_id:
         raise BadInputError(
             "Nothing was removed: the project's id was not typed out.",
             f"Run: ecrwiz destroy --yes --confirm {project_id}",
         )
-    end = await drive(project, (StepId.DESTROY,), Approvals(everything=True), force=True, as_json=as_json)
+    approvals = Approvals(everything=True, inventory=lines)
+    end = await drive(project, (StepId.DESTROY,), approvals, force=True, as_json=as_json)
     return end.exit_code
 
 
@@ -309,4 +327,4 @@ def _print_receipt(project: Project) -> None:
     for title, rows in receipt(project):
         click.echo(f"\n{title}")
         for label, value in rows:
-            click.echo(f"  {label:<11} {value}")
+            click.echo(plain(f"  {label:<11} {value}"))

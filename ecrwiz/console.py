@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import click
@@ -17,9 +19,10 @@ from ecrwiz.flow.context import Approvals
 from ecrwiz.flow.engine import Engine
 from ecrwiz.flow.events import Asked, Event, Failure, Question, Reply, RunFinished, Status, StepId
 from ecrwiz.flow.project import Project
+from ecrwiz.model.errors import EcrwizError
 from ecrwiz.model.redact import Secret, plain
 
-__all__ = ["Json", "Plain", "Reporter", "ask_in_terminal", "drive", "failure_lines", "glyph"]
+__all__ = ["Json", "Plain", "Reporter", "ask_in_terminal", "drive", "failure_event", "failure_lines", "glyph"]
 
 _GLYPHS = {
     Status.OK: "✓",
@@ -46,6 +49,14 @@ def glyph(status: Status) -> str:
     return _GLYPHS[status]
 
 
+def failure_event(error: EcrwizError) -> str:
+    """The line of `--json` for a run that could not begin."""
+    found = {"message": error.message, "hint": error.hint}
+    return json.dumps(
+        {"event": "run.finished", "status": Status.FAILED, "seconds": 0, "exit_code": error.exit_code, "error": found}
+    )
+
+
 def failure_lines(failure: Failure) -> tuple[str, ...]:
     """The failure in words, and what to do next."""
     return tuple(line for line in (failure.message, failure.hint) if line)
@@ -60,7 +71,7 @@ class Plain:
 
     def hold(self) -> None:
         """Keep lines back while a question is on the terminal."""
-        self._waiting = []
+        self._waiting = self._waiting or []
 
     def go_on(self) -> None:
         """Show what was kept back."""
@@ -185,14 +196,21 @@ def _prompt(question: Question) -> Reply:
 async def drive(
     project: Project, wanted: tuple[StepId, ...], approvals: Approvals, *, force: bool, as_json: bool
 ) -> RunFinished:
-    """Run with a reporter on standard output, questions on the terminal, and signals that cancel in good order."""
+    """Run with a reporter on standard output, questions on the terminal, and signals that cancel in good order.
+
+    Raises:
+        EcrwizError: the run could not begin.
+    """
     reporter = Json() if as_json else Plain()
 
     def listen(event: Event) -> None:
-        if isinstance(event, Asked):
-            _ask(engine, event, reporter if isinstance(reporter, Plain) else None)
-        else:
-            reporter(event)
+        try:
+            if isinstance(event, Asked):
+                _ask(engine, event, reporter if isinstance(reporter, Plain) else None)
+            else:
+                reporter(event)
+        except BrokenPipeError:  # the reader has seen enough; the work goes on, and its log has everything
+            _drop_output()
 
     engine = Engine(project, listen)
     loop = asyncio.get_running_loop()
@@ -200,10 +218,34 @@ async def drive(
     for number in stops:
         loop.add_signal_handler(number, engine.cancel)
     try:
-        return await engine.run(wanted, force=force, approvals=approvals)
+        with _terminal_restored():
+            return await engine.run(wanted, force=force, approvals=approvals)
     finally:
         for number in stops:
             loop.remove_signal_handler(number)
+        if isinstance(reporter, Plain):
+            reporter.go_on()
+
+
+def _drop_output() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+@contextlib.contextmanager
+def _terminal_restored() -> Iterator[None]:
+    """A prompt that hides what is typed may be cut while the echo is off."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    import termios
+
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def _ask(engine: Engine, event: Asked, plain: Plain | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from pathlib import Path
 
@@ -121,6 +122,10 @@ async def test_a_secret_is_masked_and_comes_as_a_secret(stage: Stage) -> None:
     assert replies[0].reveal() == "hunter2"
 
 
+def _has(replies: list[Reply], count: int) -> bool:
+    return len(replies) == count
+
+
 async def test_questions_of_two_steps_come_one_after_the_other(stage: Stage) -> None:
     replies: list[Reply] = []
     for step in (StepId.BUILD, StepId.PROVISION):
@@ -132,7 +137,7 @@ async def test_questions_of_two_steps_come_one_after_the_other(stage: Stage) -> 
             await until(pilot, lambda: front(app) == "ButtonsModal")
             assert sum(type(screen).__name__ == "ButtonsModal" for screen in app.screen_stack) == 1
             await pilot.press("right", "enter")
-            await until(pilot, lambda number=number: len(replies) == number)
+            await until(pilot, functools.partial(_has, replies, number))
         await until(pilot, lambda: not app.session.busy)
     assert replies == [True, True]
 
@@ -353,3 +358,23 @@ async def test_no_order_of_keys_breaks_it(stage: Stage, seed: int) -> None:
             if number % 25 == 20:
                 await pilot.resize_terminal(*chosen.choice([(60, 20), (80, 24), (120, 40), (200, 60)]))
         assert app.is_running
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_an_error_in_the_wizard_itself_is_told_without_a_traceback(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(self: object) -> None:
+        token = "hunter2hunter2"
+        raise KeyError(len(token))
+
+    monkeypatch.setattr("ecrwiz.screens.menu.MenuScreen.action_receipt", broken)
+    with pytest.raises(Exception, match="KeyError") as caught:
+        async with stage.wizard() as (app, pilot):
+            await pilot.press("p")
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert app.return_code == 1
+    told = capsys.readouterr().err
+    assert "error in ecrwiz itself (KeyError)" in told
+    assert "Traceback" not in told
+    assert "hunter2" not in told

@@ -86,6 +86,13 @@ class Terminal:
             self.raw += text
             self.stream.feed(text)
 
+    def hang_up(self) -> None:
+        """Close the terminal as a closed window does."""
+        process = self.child.ptyproc
+        process.fileobj.close()
+        process.closed, process.fd = True, -1
+        self.child.closed, self.child.child_fd = True, -1
+
     def until(self, true: Callable[[str], bool], seconds: float = 30) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -148,7 +155,7 @@ def test_a_signal_ends_the_steps_in_good_order(terminal: Terminal, number: signa
 def test_a_closed_terminal_leaves_no_process(terminal: Terminal) -> None:
     child = start(terminal)
     wizard = terminal.child.pid
-    os.close(terminal.child.child_fd)
+    terminal.hang_up()
     end = time.monotonic() + 20
     gone = 0
     while time.monotonic() < end and not gone:

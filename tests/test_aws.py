@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,13 @@ async def test_what_is_not_there_is_none() -> None:
     await Iam(Recorded(("delete_access_key", _no("NoSuchEntity")))).delete_access_key("u", "k")
     with pytest.raises(RemoteError):
         await Ecr(Recorded(("describe_repositories", _no("AccessDeniedException")))).repository("web/p/app")
+
+
+async def test_access_keys_have_an_age() -> None:
+    made = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    call = Recorded(("list_access_keys", {"AccessKeyMetadata": [{"AccessKeyId": "AKIA1", "CreateDate": made}]}))
+    (key,) = await Iam(call).access_keys("u")
+    assert (key.id, key.created) == ("AKIA1", made)
 
 
 async def test_images_are_listed_over_pages_and_deleted_by_the_hundred() -> None:

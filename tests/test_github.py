@@ -528,8 +528,10 @@ BOTH = {"GH_TOKEN": "one", "GITHUB_TOKEN": "two", "GH_ENTERPRISE_TOKEN": "three"
         ({"GH_TOKEN": " ", "GITHUB_TOKEN": "two"}, API, ("two", "GITHUB_TOKEN")),
         ({"GH_ENTERPRISE_TOKEN": "three"}, API, None),
         (BOTH, "https://api.acme.ghe.com", ("one", "GH_TOKEN")),
-        (BOTH, SERVER, ("three", "GH_ENTERPRISE_TOKEN")),
-        ({"GITHUB_ENTERPRISE_TOKEN": "four"}, SERVER, ("four", "GITHUB_ENTERPRISE_TOKEN")),
+        (BOTH, SERVER, None),
+        ({**BOTH, "GH_HOST": "git.example.com"}, SERVER, ("three", "GH_ENTERPRISE_TOKEN")),
+        ({**BOTH, "GH_HOST": "git.example.com"}, "https://evil.example/api/v3", None),
+        ({"GITHUB_ENTERPRISE_TOKEN": "four", "GITHUB_API_URL": SERVER}, SERVER, ("four", "GITHUB_ENTERPRISE_TOKEN")),
         ({"GH_TOKEN": "one"}, SERVER, None),  # the remote alone names that host
         ({"GH_TOKEN": "one", "GITHUB_API_URL": f"{SERVER}/"}, SERVER, ("one", "GH_TOKEN")),
         ({"GH_TOKEN": "one", "GITHUB_API_URL": "https://other/api/v3"}, SERVER, None),
@@ -543,6 +545,13 @@ async def test_token_from_the_environment(
 ) -> None:
     found = await github.find_token(environ, api, nothing, tmp_path)
     assert (found and (found[0].reveal(), found[1])) == expected
+
+
+@pytest.mark.usefixtures("no_gh")
+async def test_a_host_that_the_person_chose_gets_the_enterprise_token(tmp_path: Path) -> None:
+    found = await github.find_token(BOTH, SERVER, nothing, tmp_path, chosen=True)
+    assert found is not None
+    assert found[1] == "GH_ENTERPRISE_TOKEN"
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
+from textual.screen import Screen
 from textual.widgets import Footer, Input
 
 from ecrwiz.actions import ACTIONS, SCOPES, in_scope
@@ -17,7 +19,6 @@ from ecrwiz.screens import run_state, words
 from ecrwiz.screens.answers import AnswersScreen
 from ecrwiz.screens.menu import MenuScreen
 from ecrwiz.screens.run import RunScreen
-from ecrwiz.widgets.field import Field
 from ecrwiz.widgets.log_pane import LogPane
 from ecrwiz.widgets.row_list import RowList
 from tests.fake_steps import RESULTS
@@ -141,14 +142,14 @@ async def test_the_form_saves_only_what_was_changed_as_yours(stage: Stage) -> No
 async def test_the_review_shows_plan_and_files_and_what_go_would_do(stage: Stage, size: Size) -> None:
     async with stage.wizard(size) as (app, pilot):
         await pilot.press("v")
-        await on_screen(pilot, "Terraform plan", "2 to add, 1 to destroy", "Nothing is made yet. g will write 2 files")
+        await on_screen(pilot, "Terraform plan", "2 to add, 1 to destroy", "Nothing is made yet. g will write 3 files")
         await on_screen(pilot, "+ create", "± replace", 'aws_ecr_repository.this["a"]')
         await pilot.press("down")
         await on_screen(pilot, "+FROM node:22")
         await pilot.press("down")
         await on_screen(pilot, "-exec node [a", "+exec node server.js", "kept (space: overwrite)")
         await pilot.press("space")
-        await on_screen(pilot, "overwritten, with a backup", "g will write 3 files")
+        await on_screen(pilot, "overwritten, with a backup", "g will write 4 files")
         await pilot.press("space")
         await on_screen(pilot, "kept (space: overwrite)")
         await pilot.press("down")
@@ -189,7 +190,7 @@ async def test_an_overwritten_terraform_file_takes_the_agreement_to_the_plan_bac
 
 
 async def test_the_review_tells_when_it_cannot_look(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(project: object) -> Preview:
+    async def broken(project: object, on_lines: object) -> Preview:
         raise MissingToolError(f"There is no {NASTY}.", "Install it.")
 
     monkeypatch.setattr("ecrwiz.flow.preview.preview", broken)
@@ -264,7 +265,7 @@ async def test_a_screen_that_opens_later_shows_what_it_missed(stage: Stage) -> N
         await pilot.press("w")
         await on_screen(pilot, "early 49")
         assert isinstance(app.screen, RunScreen)
-        pane = app.screen.query_one("#pane-render", Field.__mro__[1]).query_one(LogPane)
+        pane = app.screen.query_one("#pane-render LogPane", LogPane)
         await pilot.press("pageup", "pageup")
         await until(pilot, lambda: "early 49" not in screen_text(app))
         assert not pane.following
@@ -379,7 +380,7 @@ async def test_help_lists_every_key_of_the_screen(stage: Stage, size: Size) -> N
 async def test_the_palette_offers_what_applies(stage: Stage) -> None:
     async with stage.wizard() as (app, _pilot):
         assert isinstance(app.screen, MenuScreen)
-        titles = {command.title for command in app.get_system_commands(app.screen)}
+        titles = {command.title for command in app.get_system_commands(cast("Screen[object]", app.screen))}
         assert {"Run all", "Receipt", "Destroy", "Quit"} <= titles
         assert "Watch" not in titles, "there is no run to watch"
 

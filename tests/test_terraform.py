@@ -11,7 +11,8 @@ import pytest
 
 from ecrwiz.model.errors import MissingToolError, ToolFailedError
 from ecrwiz.model.results import PlannedChange
-from ecrwiz.services.terraform import Terraform, find_mirror
+from ecrwiz.services.terraform import State, Terraform, find_mirror
+from ecrwiz.services.terraform.knowledge import read_state
 from ecrwiz.services.terraform.mirror import mirror_config
 from ecrwiz.services.terraform.stream import Stream
 
@@ -111,8 +112,7 @@ def terraform(tmp_path: Path, terraform_program: str) -> Terraform:
 
 async def test_the_real_program_plans_applies_and_destroys(terraform: Terraform, tmp_path: Path) -> None:
     await terraform.init()
-    assert await terraform.addresses() == frozenset()
-    assert await terraform.outputs() == {}
+    assert await terraform.state() == State()
     plan_file = tmp_path / "work" / "plan"
     plan = await terraform.plan(plan_file, variables={"word": "hi"})
     assert str(plan) == "2 to add, 0 to change, 0 to destroy"
@@ -121,14 +121,15 @@ async def test_the_real_program_plans_applies_and_destroys(terraform: Terraform,
     assert told[-1] == 2
     assert (tmp_path / "elsewhere.tfstate").is_file()
     assert not (tmp_path / "infra" / "terraform.tfstate").exists()
-    assert await terraform.outputs() == {"word": "hi"}
-    assert "terraform_data.one" in await terraform.addresses()
+    known = await terraform.state()
+    assert known.outputs == {"word": "hi"}
+    assert known.resources["terraform_data.one"]["output"]["value"] == "hi"
     again = await terraform.plan(plan_file, variables={"word": "hi"}, replace=["terraform_data.one"])
     assert [(change.address, change.action) for change in again.changes] == [("terraform_data.one", "replace")]
     with pytest.raises(ToolFailedError, match="terraform apply failed"):
         await terraform.apply(tmp_path / "absent", 1, lambda *_: None)
-    gone = await terraform.plan(plan_file, variables={"word": "hi"}, destroy=True)
-    assert gone.count("delete") == 2
+    gone = await terraform.plan(plan_file, variables={"word": "hi"}, destroy=["terraform_data.slow"])
+    assert [change.address for change in gone.changes] == ["terraform_data.slow"]
 
 
 async def test_cancelling_an_apply_saves_the_state_and_frees_the_lock(terraform: Terraform, tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ async def test_cancelling_an_apply_saves_the_state_and_frees_the_lock(terraform:
     apply.cancel()
     with pytest.raises(asyncio.CancelledError):
         await apply
-    assert "terraform_data.one" in await terraform.addresses()
+    assert "terraform_data.one" in (await terraform.state()).resources
     await terraform.plan(plan_file, variables={"word": "fast"})
 
 
@@ -152,3 +153,33 @@ async def test_an_error_in_the_files_is_one_sentence(terraform: Terraform, tmp_p
     await terraform.init()
     with pytest.raises(ToolFailedError, match="No value for required variable"):
         await terraform.plan(tmp_path / "work" / "plan")
+
+
+def test_a_state_is_read_with_modules_and_indexes() -> None:
+    resources = [
+        {"mode": "data", "type": "x", "name": "y", "instances": [{"attributes": {}}]},
+        {"mode": "managed", "module": "module.m", "type": "a", "name": "b", "instances": [{"attributes": {"id": "1"}}]},
+        {
+            "mode": "managed",
+            "type": "a",
+            "name": "c",
+            "instances": [{"index_key": "k", "attributes": {}}, {"index_key": 0, "attributes": {}}],
+        },
+    ]
+    state = read_state(json.dumps({"version": 4, "outputs": {"o": {"value": 1}}, "resources": resources}))
+    assert set(state.resources) == {"module.m.a.b", 'a.c["k"]', "a.c[0]"}
+    assert state.outputs == {"o": 1}
+    assert read_state("\n") == State()
+    for text in ("no json", "{}", '{"version": 5}'):
+        with pytest.raises(ToolFailedError, match="of a form that ecrwiz does not know"):
+            read_state(text)
+
+
+async def test_settings_of_the_shell_do_not_change_what_terraform_does(
+    terraform: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"TF_LOG": "TRACE", "TF_CLI_ARGS": "-bogus", "TF_WORKSPACE": "other"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(tmp_path / "absent"))
+    await terraform.init()
+    assert await terraform.state() == State()

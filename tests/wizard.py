@@ -29,6 +29,7 @@ FILES = (
     FileChange("Dockerfile", "new", "--- /dev/null\n+++ Dockerfile\n@@ -0,0 +1,2 @@\n+FROM node:22\n+RUN true\n"),
     FileChange("start.sh", "changed", "--- start.sh\n+++ start.sh\n@@ -1 +1 @@\n-exec node [a\n+exec node server.js\n"),
     FileChange(".dockerignore", "same", ""),
+    FileChange(".gitignore", "added", "--- .gitignore\n+++ .gitignore\n@@ -1 +1,2 @@\n node_modules\n+.ecrwiz/\n"),
     FileChange("infra/main.tf", "new", "+resource {}\n"),
 )
 PLAN = Plan(
@@ -56,7 +57,8 @@ class Stage:
         self.told: list[str] = []
         self.things: tuple[str, ...] = ("ECR repository web/blog/nextjs with 1 image", f"IAM user {NASTY}")
 
-        async def previewed(project: Project) -> preview.Preview:
+        async def previewed(project: Project, on_lines: Callable[[tuple[str, ...]], None]) -> preview.Preview:
+            on_lines(("", NASTY))
             return self.seen
 
         async def inventory(project: Project) -> tuple[str, ...]:

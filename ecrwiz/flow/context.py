@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from ecrwiz.flow.events import CommandShown, Event, Output, Progress, Question, Reply, StepId
+from ecrwiz.flow.journal import Record
 from ecrwiz.flow.project import Project
 from ecrwiz.flow.toolbox import Toolbox
 from ecrwiz.model import results
@@ -28,11 +29,13 @@ class Approvals:
         everything: `--yes`: overwrite (with a backup beside), apply whatever is planned.
         plan: the planned changes that were reviewed; a plan equal to it is applied without asking again.
         files: files that may be overwritten (with a backup beside).
+        inventory: what was shown before a destroy; if it is no longer so, nothing is removed.
     """
 
     everything: bool = False
     plan: frozenset[results.PlannedChange] | None = None
     files: frozenset[str] = frozenset()
+    inventory: tuple[str, ...] | None = None
 
 
 class View:
@@ -76,6 +79,8 @@ class Context(View):
     Attributes:
         approvals: what the person agreed to beforehand.
         forced: the step was asked for by name, to be done though it may be fresh.
+        together: all steps of this run.
+        before: the step's record of the run before this one.
     """
 
     def __init__(
@@ -87,10 +92,14 @@ class Context(View):
         ask: Callable[[Question], Awaitable[Reply]],
         *,
         forced: bool = False,
+        together: tuple[StepId, ...] = (),
+        before: Record | None = None,
     ) -> None:
         super().__init__(project, step)
         self.approvals = approvals
         self.forced = forced
+        self.together = together
+        self.before = before
         self._emit = emit
         self._ask = ask
 

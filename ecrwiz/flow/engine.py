@@ -32,6 +32,7 @@ from ecrwiz.flow.project import Project
 from ecrwiz.flow.runbook import STEPS, stand
 from ecrwiz.flow.runlog import RunLog, new_run_id
 from ecrwiz.model.errors import EcrwizError
+from ecrwiz.model.redact import plain
 from ecrwiz.services import advice, files, process
 
 __all__ = ["CANCELLED", "Engine"]
@@ -47,6 +48,7 @@ class _Wish:
 
     steps: tuple[StepId, ...]
     force: bool
+    named: bool
     approvals: Approvals
 
 
@@ -105,11 +107,11 @@ class Engine:
             EcrwizError: the run could not begin: bad answers, another run, a folder that cannot be written.
         """
         steps = tuple(step for step in StepId if step in wanted) if wanted else CHAIN
-        self.project.answers  # noqa: B018  # bad input ends here, before anything is written
+        self.project.check(steps)  # bad input ends here, before anything is written
         with files.lock(self.project.paths.lock):
             began = time.monotonic()
             self._begin(steps)
-            wish = _Wish(steps, force, approvals or Approvals())
+            wish = _Wish(steps, force, bool(wanted), approvals or Approvals())
             try:
                 await self._outlived()
                 finished = await self._steps(wish)
@@ -197,7 +199,16 @@ class Engine:
         return await self._do(step, wish)
 
     async def _do(self, step: Step, wish: _Wish) -> StepFinished:
-        context = Context(self.project, step.id, wish.approvals, self._emit, self._ask, forced=wish.force)
+        context = Context(
+            self.project,
+            step.id,
+            wish.approvals,
+            self._emit,
+            self._ask,
+            forced=wish.force and wish.named,
+            together=wish.steps,
+            before=self.project.journal.get(step.id),
+        )
         for need in step.needs:
             record = self.project.journal.get(need)
             if record is None or not record.outputs:
@@ -226,7 +237,7 @@ class Engine:
         if self._log:
             self._log.trace(step.id, error, redact)
         hint = failure.hint or advice.hint_for(failure.message)
-        failure = replace(failure, message=redact(failure.message), hint=redact(hint))
+        failure = replace(failure, message=plain(redact(failure.message)), hint=plain(redact(hint)))
         finished = StepFinished(step.id, Status.FAILED, 0, error=failure)
         try:
             return self._note_end(step, finished, {})

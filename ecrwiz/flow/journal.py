@@ -76,7 +76,7 @@ class Journal:
 
     def reload(self) -> None:
         """Read the file again; another process may have written it. What cannot be read counts as absent."""
-        text = files.read_text(self._path)
+        text = files.read_text(self._path, inside=self._path.parent)
         if text is None:
             self._records = {}
             return
@@ -85,7 +85,7 @@ class Journal:
             if data["schema"] != SCHEMA:
                 raise ValueError(f"schema {data['schema']}")
             self._records = _RECORDS.validate_python(data["steps"])
-        except (ValueError, KeyError, TypeError, ValidationError):
+        except (ValueError, KeyError, TypeError, RecursionError, ValidationError):
             self._records = {}
             self.unreadable = f"{self._path} cannot be read as a journal; every step counts as not run."
 
@@ -106,6 +106,12 @@ class Journal:
             record = replace(record, outputs=before.outputs)
         self._put(step, record)
 
+    def spoil(self, step: StepId, reason: str) -> None:
+        """Note that what a step made is of no use, so that it counts as stale; its outputs stay known."""
+        record = self._records.get(step)
+        if record is not None:
+            self._put(step, replace(record, status=Status.STALE, note=reason))
+
     def forget(self, *steps: StepId) -> None:
         """Drop records, as when what they made was destroyed."""
         for step in steps:
@@ -119,7 +125,7 @@ class Journal:
     def _write(self) -> None:
         steps = {step.value: asdict(record) for step, record in self._records.items()}
         text = json.dumps({"schema": SCHEMA, "steps": steps}, indent=1) + "\n"
-        files.write_atomic(self._path, text, private=True)
+        files.write_atomic(self._path, text, private=True, inside=self._path.parent)
 
 
 class Results:

@@ -7,16 +7,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ecrwiz.flow import infra
 from ecrwiz.flow.context import View
 from ecrwiz.flow.events import Failure, StepId
-from ecrwiz.flow.infra import KEY_FILE
 from ecrwiz.flow.project import Project
 from ecrwiz.flow.steps import render
-from ecrwiz.flow.steps.provision import keys_to_replace, write_public_key
+from ecrwiz.flow.steps.provision import keys_to_replace
 from ecrwiz.model.errors import EcrwizError
 from ecrwiz.model.ports import OnLines, ignore
 from ecrwiz.model.results import FileChange, Plan
-from ecrwiz.services import openpgp
 from ecrwiz.services.terraform import Terraform
 
 __all__ = ["Preview", "preview"]
@@ -47,35 +46,46 @@ async def preview(project: Project, on_lines: OnLines = ignore) -> Preview:
     changes = tuple(change for _, change in found)
     try:
         with tempfile.TemporaryDirectory(prefix="ecrwiz-plan-") as scratch:
-            infra = Path(scratch, "infra")
+            folder_of_infra = Path(scratch, "infra")
+            _copy(project.paths.infra, folder_of_infra)
             for file, change in found:
                 folder, _, name = file.path.partition("/")
                 if folder == "infra":
-                    target = infra / name
+                    target = folder_of_infra / name
                     target.parent.mkdir(parents=True, exist_ok=True)
                     mine = project.paths.root / file.path
                     # A file that differs is kept as the person has it unless they agree to replace it.
                     target.write_text(mine.read_text("utf-8") if change.kind == "changed" else file.text, "utf-8")
-            plan = await _plan(project, infra, Path(scratch, "work"), on_lines)
+            plan = await _plan(project, folder_of_infra, Path(scratch, "work"), on_lines)
     except EcrwizError as error:
         return Preview(changes, None, Failure(error.message, error.hint, error.exit_code))
     return Preview(changes, plan)
 
 
-async def _plan(project: Project, infra: Path, work: Path, on_lines: OnLines) -> Plan:
+def _copy(source: Path, target: Path) -> None:
+    """The person's own resources in `infra/` belong to the plan too."""
+    for path in (*source.glob("*.tf"), *source.glob("*.tfvars"), *source.glob(".terraform.lock.hcl")):
+        if path.is_file():
+            target.mkdir(parents=True, exist_ok=True)
+            (target / path.name).write_text(path.read_text("utf-8"), "utf-8")
+
+
+async def _plan(project: Project, infra_folder: Path, work: Path, on_lines: OnLines) -> Plan:
     view = View(project, StepId.PROVISION)
     settings = project.tools.settings
-    state = settings.terraform_state or project.paths.infra / "terraform.tfstate"
     terraform = Terraform(
-        infra,
+        infra_folder,
         work,
         project.tools.environ,
-        state=state,
+        state=settings.terraform_state or project.paths.infra / "terraform.tfstate",
+        data=work / "data",
         mirror=settings.terraform_mirror,
         on_lines=on_lines,
-        data=work / "data",
     )
-    who, _ = await asyncio.gather(project.tools.aws(project.answers.region).identity(), terraform.init())
-    write_public_key(infra / KEY_FILE, openpgp.generate("ecrwiz").public)
-    replace = await keys_to_replace(view, terraform, who.account)
+    who = await project.tools.aws(project.answers.region).identity()
+    await terraform.init()
+    state = await terraform.state()
+    infra.check_state(project.answers, state, who.account)
+    infra.see_to_public_key(infra_folder)
+    replace = await keys_to_replace(view, state, who.account)
     return await terraform.plan(work / "plan", replace=replace or (), lock=False)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ecrwiz.flow.events import StepId
 from ecrwiz.flow.journal import Journal, Results
 from ecrwiz.flow.toolbox import Toolbox
 from ecrwiz.model.answers import FIELDS, NOT_KEPT, Answers, Origin, Resolved, resolve
 from ecrwiz.model.app import NodeApp
-from ecrwiz.model.errors import BadInputError, EcrwizError
+from ecrwiz.model.errors import BadInputError, EcrwizError, ToolFailedError
 from ecrwiz.model.paths import ProjectPaths
 from ecrwiz.model.settings import Settings
-from ecrwiz.services import answers_file, aws, files, git, github, node_app
+from ecrwiz.services import answers_file, aws, files, git, github, node_app, templates
 
-__all__ = ["Layer", "Project", "open_project"]
+__all__ = ["Layer", "Project", "check_state_folder", "open_project"]
 
 Layer = Mapping[str, tuple[str, Origin]]
+
+_STATE = ".ecrwiz"
+
+# What the names of resources in AWS, and the image, are made of: it must not change by itself.
+_NAMING = ("project_id", "region", "env", "app", "port")
 
 
 @dataclass
@@ -68,6 +74,18 @@ class Project:
             raise self.app_problem or BadInputError(f"{self.paths.root} holds no application.")
         return self.app
 
+    def check(self, steps: Collection[StepId]) -> None:
+        """Refuse what cannot be used before anything is written.
+
+        Raises:
+            BadInputError: an answer, or the application as far as these steps need it.
+        """
+        if StepId.RENDER not in steps:
+            self.resolved.require()
+            return
+        app = self.need_app()
+        templates.check_supported(self.answers, app)
+
     def answer(self, values: Mapping[str, str]) -> Resolved:
         """Take the person's own values, strongest of all, and check everything again."""
         mine: Layer = {name: (value, Origin("you")) for name, value in values.items()}
@@ -76,21 +94,26 @@ class Project:
         return self.resolved
 
     def save_answers(self) -> None:
-        """Write the answers to `ecrwiz.toml`, save those that only this environment gave.
+        """Write down what must stay the same from run to run, and what the person said.
+
+        What was detected or is a default stays open, so that a git remote that is added later is found; what only
+        this environment said is not the file's to say.
 
         Raises:
             EcrwizError: the answers are not usable, or the file cannot be written.
         """
         answers = self.answers
-        before = files.read_text(self.paths.answers_file)
-        values = {
-            name: str(getattr(answers, name))
-            for name in FIELDS
-            if name not in NOT_KEPT and self.resolved.origins[name].source != "environment"
-        }
+        file, root = self.paths.answers_file, self.paths.root
+        before = files.read_text(file, inside=root)
+        values = {name: str(getattr(answers, name)) for name in FIELDS if name not in NOT_KEPT and self._is_kept(name)}
         after = answers_file.dumps(before, values)
         if after != before:
-            files.write_atomic(self.paths.answers_file, after)
+            files.write_atomic(file, after, inside=root)
+
+    def _is_kept(self, name: str) -> bool:
+        source = self.resolved.origins[name].source
+        said = source in ("you", "flag", "file") and bool(self.resolved.values[name])
+        return said or (name in _NAMING and source != "environment")
 
 
 async def open_project(root: Path, flags: Mapping[str, str], environ: Mapping[str, str]) -> Project:
@@ -107,7 +130,8 @@ async def open_project(root: Path, flags: Mapping[str, str], environ: Mapping[st
     if not root.is_dir():  # noqa: ASYNC240  # one look at the local disk, before anything runs
         raise BadInputError(f"{root} is no folder.", "Go into your application's folder, or name it with -C.")
     settings = Settings.from_environment(environ)
-    paths = ProjectPaths(root, settings.state_dir or root / ".ecrwiz", settings.terraform_state)
+    paths = ProjectPaths(root, settings.state_dir or root / _STATE, settings.terraform_state)
+    await check_state_folder(root, paths.state)
     app: NodeApp | None = None
     problem: EcrwizError | None = None
     try:
@@ -133,6 +157,38 @@ async def open_project(root: Path, flags: Mapping[str, str], environ: Mapping[st
     )
 
 
+async def check_state_folder(root: Path, state: Path) -> None:
+    """Refuse a `.ecrwiz/` that came with the repository instead of being made by ecrwiz on this machine.
+
+    A journal says what to destroy, and a link says what to overwrite: neither may be somebody else's.
+
+    Args:
+        root: the application's folder.
+        state: the state folder. When it lies elsewhere, `.ecrwiz/` holds nothing but the lock.
+
+    Raises:
+        BadInputError: it or something in it is a link, or git tracks something in it.
+        ToolFailedError: it cannot be looked at, or git refuses to work there.
+    """
+    own = root / _STATE
+    try:
+        entries = [own, *own.iterdir()] if own.is_dir() and not own.is_symlink() else [own]
+        link = next((entry for entry in entries if entry.is_symlink()), None)
+    except OSError as error:
+        raise ToolFailedError(f"{own} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    if link is not None:
+        raise BadInputError(
+            f"{link} is a link, and what ecrwiz remembers must lie in files of its own.",
+            "Remove the link; to keep the state elsewhere, set ECRWIZ_STATE_DIR.",
+        )
+    if state.is_relative_to(own) and own.exists() and await git.is_tracked(root, _STATE):
+        raise BadInputError(
+            f"{own} came with the Git repository, so it may be somebody else's and is not believed.",
+            f"Take it out with `git rm -r {_STATE}` (keep the files with --cached if they are yours), "
+            "or set ECRWIZ_STATE_DIR to a folder of your own.",
+        )
+
+
 def _from_environment(environ: Mapping[str, str]) -> Layer:
     found = {
         name: (environ[variable], Origin("environment", variable))
@@ -145,7 +201,7 @@ def _from_environment(environ: Mapping[str, str]) -> Layer:
 
 
 def _from_file(path: Path) -> Layer:
-    text = files.read_text(path)
+    text = files.read_text(path, inside=path.parent)
     if text is None:
         return {}
     return {name: (value, Origin("file", path.name)) for name, value in answers_file.loads(text).items()}
@@ -162,9 +218,18 @@ async def _detected(root: Path, app: NodeApp | None, environ: Mapping[str, str])
     else:
         found["region"] = ("us-east-1", Origin("default"))
     state = await git.describe(root)
-    remote = github.parse_remote(state.remotes.get("origin", "")) if state else None
+    remote, origin = _github_remote(state.remotes if state else {})
     if remote is not None:
         host, owner, name = remote
-        found["github_repository"] = (f"{owner}/{name}", Origin("detected", "git remote origin"))
-        found["github_api_url"] = (github.api_url_for(host), Origin("detected", "git remote origin"))
+        found["github_repository"] = (f"{owner}/{name}", Origin("detected", f"git remote {origin}"))
+        found["github_api_url"] = (github.api_url_for(host), Origin("detected", f"git remote {origin}"))
     return found
+
+
+def _github_remote(remotes: Mapping[str, str]) -> tuple[tuple[str, str, str] | None, str]:
+    """The remote that is on GitHub, `origin` first, or the only one; None when there is none or several."""
+    found = {name: parsed for name, url in remotes.items() if (parsed := github.parse_remote(url))}
+    if "origin" not in found and len(found) != 1:
+        return None, ""
+    name = "origin" if "origin" in found else next(iter(found))
+    return found[name], name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import traceback
 from datetime import UTC, datetime
@@ -9,9 +10,13 @@ from pathlib import Path
 from typing import TextIO
 
 from ecrwiz.flow.events import CommandShown, Event, Failure, Output, StepFinished, StepId, StepStarted
+from ecrwiz.model.errors import EcrwizError
 from ecrwiz.model.redact import Redactor, plain
+from ecrwiz.services import files
 
 __all__ = ["RunLog", "new_run_id"]
+
+_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}(-[0-9]+)?")
 
 
 def new_run_id(logs: Path) -> str:
@@ -31,10 +36,11 @@ class RunLog:
         self.broken = ""
         self._open: dict[str, TextIO] = {}
         try:
-            folder.mkdir(parents=True, mode=0o700)
-            old = sorted(path for path in folder.parent.iterdir() if path.is_dir())
-            for path in old[:-keep]:
-                shutil.rmtree(path, ignore_errors=True)
+            files.private_folder(folder.parent)
+            folder.mkdir(mode=0o700)
+            _prune(folder.parent, keep)
+        except EcrwizError as error:
+            self.broken = error.message
         except OSError as error:
             self._give_up(error)
 
@@ -85,6 +91,15 @@ class RunLog:
 
     def _give_up(self, error: OSError) -> None:
         self.broken = f"The log {self.folder} could not be written: {error.strerror or error}."
+
+
+def _prune(logs: Path, keep: int) -> None:
+    """Remove the oldest runs' folders and nothing else: the folder may hold what somebody else put there."""
+    runs = sorted(
+        path for path in logs.iterdir() if _RUN_ID.fullmatch(path.name) and path.is_dir() and not path.is_symlink()
+    )
+    for path in runs[:-keep]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _explain(error: Failure | None) -> list[str]:

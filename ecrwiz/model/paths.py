@@ -39,8 +39,8 @@ class ProjectPaths:
 
     @property
     def lock(self) -> Path:
-        """Held while a run is going."""
-        return self.state / "lock"
+        """Held while a run is going; one for the folder, whatever state folder is used, for they share its files."""
+        return self.root / ".ecrwiz" / "lock"
 
     @property
     def logs(self) -> Path:

@@ -99,4 +99,4 @@ def clean_line(line: str) -> str:
 
 def plain(line: str) -> str:
     """A cleaned line without its colours."""
-    return _CONTROL.sub("", _ANY_ESCAPE.sub("", line)) if "\x1b" in line else line
+    return _CONTROL.sub("", _ANY_ESCAPE.sub("", line))

@@ -176,7 +176,7 @@ def check_api_url(value: str) -> str:
     loopback = host in {"localhost", "127.0.0.1", "::1"}
     # Printable ASCII without quotes: no control or direction sign, nothing that a shell would read.
     printable = bool(re.fullmatch(r"[!-~]+", value)) and not set(value) & set("\"'\\`")
-    extras = parts.query or parts.fragment or parts.username or not printable
+    extras = parts.query or parts.fragment or "@" in parts.netloc or not printable
     if host and port != 0 and not extras and (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
         return value
     raise ValueError(

@@ -23,6 +23,7 @@ __all__ = ["await_end", "await_free", "close_pipes", "launch", "prepare", "runni
 _START_SECONDS: Final = 30.0  # 1 s is usual; a busy machine may need long
 _STOP_SECONDS: Final = 15.0
 _PACKAGE_ROOT: Final = Path(__file__).parents[2]
+_TOKENS: Final = ("GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
 
 
 @contextlib.contextmanager
@@ -117,17 +118,13 @@ def launch(layout: Layout, *, keep: bool) -> tuple[Info, subprocess.Popen[bytes]
         EcrwizError: it did not start.
     """
     argv = [sys.executable, "-P", "-m", "ecrwiz.sandbox", "serve", "--data", str(layout.root)]
-    # The stand-ins must not see the person's own settings, and must find this very package.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MOTO_"))}
-    places = (str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH", ""))
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
     with os.fdopen(os.open(layout.log, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+b") as log:
         process = subprocess.Popen(
             [*argv, "--keep"] if keep else argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=environment,
+            env=_environment(),
             cwd=layout.root,
             start_new_session=True,
         )
@@ -141,6 +138,21 @@ def launch(layout: Layout, *, keep: bool) -> tuple[Info, subprocess.Popen[bytes]
     if info is None:
         raise EcrwizError("The sandbox ended right after its start.", "Try again.")
     return info, process
+
+
+def _environment() -> dict[str, str]:
+    """What the supervisor gets: nothing of who the person is, and this very package to run.
+
+    Every process of the person can read it for as long as the sandbox is kept.
+    """
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key == "AWS_CA_BUNDLE" or (key not in _TOKENS and not key.startswith(("AWS_", "ECRWIZ_", "MOTO_")))
+    }
+    places = (str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH", ""))
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
+    return environment
 
 
 def _await_ready(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
 from textual import on, work
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -44,7 +47,7 @@ class DestroyScreen(Page[bool]):
         super().on_mount()
         self._look()
 
-    @work(group="inventory", exclusive=True, exit_on_error=False)
+    @work(group="inventory", exclusive=True)
     async def _look(self) -> None:
         project = self.session.project
         try:
@@ -56,16 +59,18 @@ class DestroyScreen(Page[bool]):
         if not found:
             self._show("Nothing that ecrwiz made is left here.")
             return
-        lines = "\n".join(f"- {line}" for line in found)
-        self._show(f"These will be removed for good:\n\n{lines}")
+        lines = Table.grid(padding=(0, 1))
+        for line in found:
+            lines.add_row(Text("-"), Text(line))
+        self._show(Group(Text("These will be removed for good:\n"), lines))
         self.query_one("#ask", Static).update(Content(f"Type {name} and press enter to remove all of it:"))
         typed = self.query_one("#typed", Input)
         typed.disabled = False
         typed.focus()
 
-    def _show(self, text: str) -> None:
+    def _show(self, shown: str | Group) -> None:
         self.query_one(Waiting).done()
-        self.query_one("#things", Static).update(Content(text))
+        self.query_one("#things", Static).update(Content(shown) if isinstance(shown, str) else shown)
 
     @on(Input.Submitted, "#typed")
     def _on_typed(self, event: Input.Submitted) -> None:

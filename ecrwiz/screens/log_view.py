@@ -66,7 +66,7 @@ class LogScreen(Page[None]):
     def _pane(self) -> LogPane:
         return self.query_one(LogPane)
 
-    @work(group="read", exclusive=True, exit_on_error=False)
+    @work(group="read", exclusive=True)
     async def _read_on(self) -> None:
         while True:
             more = await asyncio.to_thread(self._chunk)

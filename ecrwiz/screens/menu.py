@@ -83,7 +83,7 @@ class MenuScreen(Page[None]):
         """The clocks go on."""
         self._show_steps()
 
-    @work(group="survey", exclusive=True, exit_on_error=False)
+    @work(group="survey", exclusive=True)
     async def survey(self) -> None:
         """Look how every step stands."""
         try:

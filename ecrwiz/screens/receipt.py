@@ -61,7 +61,7 @@ def as_text(sections: Sections) -> str:
 
 def _table(lines: Iterable[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0), expand=True)
-    table.add_column(width=20, style="dim")
+    table.add_column(width=11, style="dim")
     table.add_column(ratio=1, overflow="fold")
     for label, value in lines:
         table.add_row(Text(label), Text(value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on, work
@@ -14,6 +14,7 @@ from ecrwiz.flow import preview
 from ecrwiz.flow.context import Approvals
 from ecrwiz.flow.preview import Preview
 from ecrwiz.model.errors import EcrwizError
+from ecrwiz.model.redact import plain
 from ecrwiz.model.results import FileChange, Plan
 from ecrwiz.screens.base import Page, bindings
 from ecrwiz.screens.session import Session
@@ -30,7 +31,14 @@ __all__ = ["ReviewScreen"]
 
 PLAN: Final = "terraform plan"
 
-_KINDS: Final = {"new": ("+", "success"), "changed": ("~", "warning"), "same": ("=", "muted")}
+_KINDS: Final = {
+    "new": ("+", "success"),
+    "added": ("+", "success"),
+    "changed": ("~", "warning"),
+    "same": ("=", "muted"),
+}
+
+_NOTES: Final = {"new": "is written", "added": "lines are added", "same": "stays as it is"}
 
 
 class ReviewScreen(Page[Approvals | None]):
@@ -61,13 +69,13 @@ class ReviewScreen(Page[Approvals | None]):
         super().on_mount()
         self._look()
 
-    @work(group="preview", exclusive=True, exit_on_error=False)
+    @work(group="preview", exclusive=True)
     async def _look(self) -> None:
         self.query_one("#both").display = False
         self.query_one(Waiting).again()
         self._sum("Nothing is made yet.")
         try:
-            found = await preview.preview(self.session.project)
+            found = await preview.preview(self.session.project, self._hear)
         except EcrwizError as error:
             self.query_one(Waiting).done()
             self._sum(f"✗ {error.message} {error.hint}")
@@ -80,6 +88,10 @@ class ReviewScreen(Page[Approvals | None]):
         self.query_one("#things", RowList).focus()
         self._show_marked()
 
+    def _hear(self, lines: Sequence[str]) -> None:
+        said = next((plain(line).strip() for line in reversed(lines) if plain(line).strip()), "")
+        self.query_one(Waiting).tell(said)
+
     def _show_rows(self) -> None:
         found = self._preview
         if found is None:
@@ -90,7 +102,7 @@ class ReviewScreen(Page[Approvals | None]):
         self._sum(self._what_go_does(found))
 
     def _what_go_does(self, found: Preview) -> str:
-        written = len(self._overwrite) + sum(file.kind == "new" for file in found.files)
+        written = len(self._overwrite) + sum(file.kind in ("new", "added") for file in found.files)
         files = f"write {written} file{'' if written == 1 else 's'}" if written else "leave the files as they are"
         if found.plan is None:
             return f"Nothing is made yet. g will {files}; Terraform's plan is then shown before it is applied."
@@ -101,7 +113,7 @@ class ReviewScreen(Page[Approvals | None]):
     def _file_cells(self, file: FileChange) -> tuple[Cell, ...]:
         sign, tone = _KINDS.get(file.kind, ("?", ""))
         if file.kind != "changed":
-            note = Cell("is written" if file.kind == "new" else "stays as it is", "muted")
+            note = Cell(_NOTES.get(file.kind, ""), "muted")
         elif file.path in self._overwrite:
             note = Cell("overwritten, with a backup", "warning")
         else:

@@ -269,8 +269,8 @@ def _row(step: StepId, view: StepView, now: float) -> StepRow:
     glyph, word, tone = status_words(view.status)
     waits = view.status is Status.NOT_RUN
     note = view.note or (view.error.message if view.error else "")
-    if view.progress:
-        note = progress_text(view.progress, 10)
+    if view.status is Status.RUNNING:
+        note = progress_text(view.progress, 10) if view.progress else view.command
     if view.status is Status.RUNNING:
         elapsed = clock_text(view.elapsed(now))
     else:

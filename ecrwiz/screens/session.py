@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from textual.signal import Signal
 
+from ecrwiz.crash import crash_file
 from ecrwiz.flow.context import Approvals
 from ecrwiz.flow.engine import Engine
 from ecrwiz.flow.events import CHAIN, Asked, Event, Failure, Reply, RunFinished, Status, StepId
@@ -118,24 +118,14 @@ class Session:
         except EcrwizError as error:
             self._failed(Failure(error.message, error.hint, error.exit_code))
         except Exception as error:  # noqa: BLE001  # this door's one broad except: a bug must not take the screen away
-            self._failed(self._bug(error))
+            kind = type(error).__name__
+            hint = f"The details for a report are in {crash_file(error)}."
+            self._failed(Failure(f"The run stopped on an error in ecrwiz itself ({kind}).", hint))
         self._flush()
 
     def _failed(self, failure: Failure) -> None:
         self.run.problem = failure
         self._waiting.append(RunFinished(self.run.run, Status.FAILED, 0.0, failure.exit_code))
-
-    def _bug(self, error: Exception) -> Failure:
-        note = self.project.paths.state / "wizard-error.log"
-        text = self.project.tools.redact("".join(traceback.format_exception(error)))
-        try:
-            note.write_text(text, encoding="utf-8")
-        except OSError:
-            return Failure(f"The run stopped on an error in ecrwiz itself ({type(error).__name__}).")
-        return Failure(
-            f"The run stopped on an error in ecrwiz itself ({type(error).__name__}).",
-            f"{note} holds the details for a report.",
-        )
 
     def _hear(self, event: Event) -> None:
         self._waiting.append(event)

@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ecrwiz.model.errors import EcrwizError, MissingToolError, RemoteError
+from ecrwiz.model.errors import EcrwizError, MissingToolError, RemoteError, ToolFailedError
 from ecrwiz.model.redact import Secret
 
 __all__ = ["Aws", "Identity", "configured_region", "credential_hint", "known_regions"]
@@ -81,6 +81,7 @@ class Aws:
 
         Raises:
             RemoteError: AWS refused; `code` is its error code.
+            ToolFailedError: what answered is not AWS, or does not speak as AWS does.
             MissingToolError: no usable credentials, or AWS cannot be reached.
         """
         return await asyncio.to_thread(self._call, service, operation, parameters)
@@ -98,11 +99,17 @@ class Aws:
     def _call(self, service: str, operation: str, parameters: Mapping[str, object]) -> dict[str, Any]:
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         try:
             answer: dict[str, Any] = getattr(self._client(service), operation)(**parameters)
         except ClientError as error:
             raise _refused(service, operation, error.response.get("Error", {})) from error
+        except ResponseParserError as error:
+            raise ToolFailedError(
+                f"AWS answered with something that cannot be read ({service}).",
+                "Check whether a proxy stands in between, and AWS_ENDPOINT_URL if you set it.",
+            ) from error
         except (BotoCoreError, Boto3Error) as error:
             raise _unreachable(error) from error
         return answer

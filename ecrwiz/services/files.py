@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import hashlib
 import os
 import secrets
@@ -15,20 +16,36 @@ from typing import Final
 
 from ecrwiz.model.errors import BadInputError, EcrwizError, ToolFailedError
 
-__all__ = ["backup", "diff", "digest", "is_locked", "lock", "read_text", "write_atomic"]
+__all__ = [
+    "backup",
+    "diff",
+    "digest",
+    "is_locked",
+    "lock",
+    "private_folder",
+    "read_text",
+    "write_atomic",
+]
+
+_LARGEST: Final = 5_000_000  # bytes; what a person or a program wrote for people is far smaller
 
 _ELSEWHERE: Final = "Some network drives know no locks: set ECRWIZ_STATE_DIR to a folder on a local disk."
 
 
-def read_text(path: Path) -> str | None:
+def read_text(path: Path, *, inside: Path | None = None) -> str | None:
     """A file's text; None when there is no such file. A byte order mark is dropped, line ends stay.
 
+    Args:
+        path: the file.
+        inside: a folder that it must not lead out of over a link; None when it may.
+
     Raises:
-        BadInputError: it is a folder, or no UTF-8 text.
+        BadInputError: it is a folder or a device, no UTF-8 text, too large, or a link that leads out.
         ToolFailedError: the system does not let it be read.
     """
+    _stay_inside(path, inside, "it was not read")
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return _read(path).decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except IsADirectoryError as error:
@@ -39,7 +56,9 @@ def read_text(path: Path) -> str | None:
         raise ToolFailedError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
 
 
-def write_atomic(path: Path, text: str, *, executable: bool = False, private: bool = False) -> None:
+def write_atomic(
+    path: Path, text: str, *, executable: bool = False, private: bool = False, inside: Path | None = None
+) -> None:
     """Write a file so that at any moment it is wholly the old one or wholly the new one.
 
     Folders that are missing are made. A symbolic link stays one: the file that it points to is replaced.
@@ -49,12 +68,16 @@ def write_atomic(path: Path, text: str, *, executable: bool = False, private: bo
         text: its content, written as it is in UTF-8.
         executable: everyone who may read it may run it.
         private: only this user may read it, and the folders that are made for it.
+        inside: a folder that it must not lead out of over a link; None when it may.
 
     Raises:
+        BadInputError: it is a link that leads out, or a device.
         ToolFailedError: no permission, no space, or something else stands in its place.
     """
+    _stay_inside(path, inside, "nothing was written")
     target = Path(os.path.realpath(path))
     try:
+        _refuse_devices(target, path)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
         scratch = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
         # The system itself takes the umask off the mode; from the start nobody else may read a private file.
@@ -77,17 +100,24 @@ def write_atomic(path: Path, text: str, *, executable: bool = False, private: bo
         ) from error
 
 
-def backup(path: Path) -> Path:
+def backup(path: Path, *, inside: Path | None = None) -> Path:
     """Copy a file to a new name beside it: `NAME.ecrwiz-backup`, then `-2`, `-3` and so on.
+
+    Args:
+        path: the file.
+        inside: a folder that it must not lead out of over a link; None when it may.
 
     Returns:
         The copy. No file is ever overwritten.
 
     Raises:
+        BadInputError: it is a link that leads out, or a device.
         ToolFailedError: it cannot be copied.
     """
+    _stay_inside(path, inside, "nothing was written")
     copy, number = path.with_name(f"{path.name}.ecrwiz-backup"), 1
     try:
+        _refuse_devices(path, path)
         while True:
             try:
                 with path.open("rb") as source, copy.open("xb") as file:
@@ -133,6 +163,7 @@ def lock(path: Path) -> Iterator[None]:
     """Hold a lock file; it is free again when this process ends in whatever way.
 
     Raises:
+        BadInputError: it is a link; what it leads to is not ours to write into.
         EcrwizError: another process holds it.
         ToolFailedError: the file cannot be made.
     """
@@ -140,8 +171,10 @@ def lock(path: Path) -> Iterator[None]:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise BadInputError(f"{path} is a link and should be a file.", "Remove the link and try again.") from error
         raise ToolFailedError(f"{path} could not be made: {error.strerror}.", "Check the permissions.") from error
     try:
         try:
@@ -169,7 +202,7 @@ def is_locked(path: Path) -> bool:
     import fcntl
 
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
@@ -181,9 +214,83 @@ def is_locked(path: Path) -> bool:
     return False
 
 
+def private_folder(path: Path) -> None:
+    """Make a folder that only this user may look into; one that is there becomes so, whoever made it.
+
+    Raises:
+        BadInputError: it is a link, no folder, or one that several users are meant to share.
+        ToolFailedError: the system does not let it be made or closed to others.
+    """
+    advice = "Set ECRWIZ_STATE_DIR to a folder of your own."
+    try:
+        if path.is_symlink():
+            raise BadInputError(f"{path} is a link and should be a folder.", "Replace it by a folder.")
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+            if mode & stat.S_ISVTX:  # such as /tmp: closing it would shut everybody else out
+                raise BadInputError(f"{path} is a folder that several users share.", advice)
+            if mode & 0o077:
+                os.fchmod(descriptor, mode & ~0o077)
+        finally:
+            os.close(descriptor)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise BadInputError(f"{path} is a file and should be a folder.", "Move it away and try again.") from error
+    except OSError as error:
+        raise ToolFailedError(f"{path} could not be closed to other users: {error.strerror}.", advice) from error
+
+
 def digest(text: str) -> str:
     """A short fingerprint of a text: the first 16 hex digits of its SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _stay_inside(path: Path, inside: Path | None, consequence: str) -> None:
+    """Refuse a path that links lead out of a folder: git stores links, so a clone may hold any.
+
+    Raises:
+        BadInputError: it leads out.
+    """
+    if inside is None or Path(os.path.realpath(path)).is_relative_to(os.path.realpath(inside)):
+        return
+    # The outermost link below the folder is the one to replace.
+    below = (folder for folder in reversed(path.parents) if folder.is_relative_to(inside) and folder != inside)
+    link = next((folder for folder in below if folder.is_symlink()), path)
+    raise BadInputError(
+        f"{link} is a link that leads out of {inside}; {consequence}.",
+        f"Replace it by a {'file' if link == path else 'folder'}.",
+    )
+
+
+def _refuse_devices(target: Path, path: Path) -> None:
+    """Let through what is absent, a file, or a folder, whose own error is told elsewhere.
+
+    Looking comes before opening: with some devices the opening alone does something.
+
+    Raises:
+        BadInputError: it is a device, a pipe or a socket.
+        OSError: the system does not let it be looked at.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        mode = target.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise BadInputError(f"{path} is no ordinary file.", "Replace it by a file.")
+
+
+def _read(path: Path) -> bytes:
+    _refuse_devices(path, path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    # Some files of /proc are ordinary by their look and would let the reader wait for ever.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        data = file.read(_LARGEST + 1) or b""
+    if len(data) > _LARGEST:
+        size = _LARGEST // 1_000_000
+        raise BadInputError(
+            f"{path} is larger than the {size} MB that are read as text.", "Make it smaller or move it away."
+        )
+    return data
 
 
 def _set_mode(descriptor: int, target: Path, *, executable: bool, private: bool) -> None:

@@ -13,13 +13,28 @@ from ecrwiz.model.errors import ToolFailedError
 from ecrwiz.model.redact import plain
 from ecrwiz.services import process
 
-__all__ = ["GitState", "describe", "image_tag", "is_ignored"]
+__all__ = ["GitState", "describe", "image_tag", "is_ignored", "is_tracked"]
 
 _SHA_LENGTH: Final = 12  # characters of the commit in an image tag
 _REMOTE = re.compile(r"(?P<name>[^\t]+)\t(?P<url>.+) \(fetch\)(?: \[[^\]]*\])?")
 _USER_INFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/]*@")
-# A git hook sets these; they would make git look at another repository than the folder's.
-_REDIRECTIONS: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE")
+# A git hook sets these; they would make git look at another repository than the folder's, or read paths otherwise.
+_REDIRECTIONS: Final = (
+    *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"),
+    *("GIT_PREFIX", "GIT_NAMESPACE"),
+    *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"),
+)
+# A clone may hold the files of a bare repository, whose configuration would name programs for git to run.
+_SAFE: Final = (
+    *("-c", "safe.bareRepository=explicit"),
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.hooksPath=/dev/null"),
+)
+# Whatever git starts all the same, as a filter that the person has set up, needs none of these to read files.
+_CREDENTIAL_NAME = re.compile(
+    r"AWS_|.*(TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|_AUTH(?!OR)|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)", re.IGNORECASE
+)
+_CREDENTIAL_VALUE = re.compile(r"://[^/\s@]*:[^/\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +104,17 @@ async def is_ignored(root: Path, paths: Sequence[str]) -> set[str]:
     return {path.removeprefix("./") for path in (answer or "").split("\0") if path}
 
 
+async def is_tracked(root: Path, name: str) -> bool:
+    """Whether git tracks a file or folder directly in this one, or anything below it, in whatever letter case.
+
+    Some disks take `.NAME` and `.name` for the same.
+
+    Raises:
+        ToolFailedError: git refuses to work there.
+    """
+    return bool(await _git(root, "ls-files", "-z", "--", f":(icase,literal){name}"))
+
+
 def _remotes(lines: Iterable[str]) -> dict[str, str]:
     found = (_REMOTE.fullmatch(line) for line in lines)
     return {match["name"]: _USER_INFO.sub(r"\1", match["url"]) for match in found if match}
@@ -98,21 +124,18 @@ async def _git(root: Path, *words: str, given: bytes | None = None, fine: tuple[
     """Run git; None when there is no git or no work tree."""
     if process.which("git") is None:
         return None
-    env = process.child_environment(
-        {
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_TERMINAL_PROMPT": "0",
-            "LC_ALL": "C",
-        }
-    )
-    for name in _REDIRECTIONS:
-        env.pop(name, None)
-    answer = await process.capture(["git", *words], cwd=root, env=env, input=given)
+    answer = await process.capture(["git", *_SAFE, *words], cwd=root, env=_environment(), input=given)
     if answer.returncode in fine:
         return answer.stdout
     said = plain(answer.stderr)
     if "not a git repository" in said or "must be run in a work tree" in said:
         return None
+    if "safe.bareRepository" in said:
+        raise ToolFailedError(
+            f"{root} lies in the files of a bare Git repository, which git does not read unasked: "
+            "its configuration could run programs.",
+            "Take the folder from a work tree, or remove HEAD, config, objects and refs that lie in it.",
+        )
     if "dubious ownership" in said:
         fix = re.search(r"git config --global --add safe\.directory .+", said)
         command = fix[0].strip() if fix else f"git config --global --add safe.directory {shlex.quote(str(root))}"
@@ -125,3 +148,14 @@ async def _git(root: Path, *words: str, given: bytes | None = None, fine: tuple[
     raise ToolFailedError(
         f"`git {words[0]}` failed in {root}: {cause}.", "Run `git status` there to see what is wrong."
     )
+
+
+def _environment() -> dict[str, str]:
+    given = process.child_environment({"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
+    return {
+        name: value
+        for name, value in given.items()
+        if name not in _REDIRECTIONS
+        and not _CREDENTIAL_NAME.match(name)
+        and (name.startswith("GIT_") or not _CREDENTIAL_VALUE.search(value))
+    }

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
 from ecrwiz.model.errors import RemoteError
 from ecrwiz.model.ports import AwsCall
 
-__all__ = ["Iam"]
+__all__ = ["AccessKey", "Iam"]
 
 _GONE = {"NoSuchEntity", "NoSuchEntityException"}
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """An access key's id and when it was made (UTC)."""
+
+    id: str
+    created: datetime
 
 
 class Iam:
@@ -26,15 +37,18 @@ class Iam:
             raise
         return {tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])}
 
-    async def access_keys(self, name: str) -> tuple[str, ...]:
-        """The ids of a user's access keys; none when there is no such user."""
+    async def access_keys(self, name: str) -> tuple[AccessKey, ...]:
+        """A user's access keys; none when there is no such user."""
         try:
             answer = await self._call("iam", "list_access_keys", UserName=name)
         except RemoteError as error:
             if error.code in _GONE:
                 return ()
             raise
-        return tuple(key["AccessKeyId"] for key in answer.get("AccessKeyMetadata", []))
+        return tuple(
+            AccessKey(key["AccessKeyId"], key["CreateDate"].astimezone(UTC))
+            for key in answer.get("AccessKeyMetadata", [])
+        )
 
     async def delete_access_key(self, name: str, access_key_id: str) -> None:
         """Delete an access key; one that is gone already is no failure."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -16,6 +18,7 @@ __all__ = ["DEFAULT_PORT", "SUPPORTED_MAJORS", "detect", "suggest"]
 
 SUPPORTED_MAJORS: Final = (24, 22, 20)
 DEFAULT_PORT: Final = 3000
+_LARGEST: Final = 5_000_000  # bytes of a file that is read
 
 # The order in which Next itself looks for its configuration.
 _CONFIGS: Final = ("next.config.js", "next.config.mjs", "next.config.cjs", "next.config.ts")
@@ -123,7 +126,17 @@ def _package(root: Path) -> dict[str, Any]:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        # Looked at before it is opened: a clone may hold a link to a device, and some act on being opened.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise BadInputError(f"{path} is no ordinary file.", "Replace it by a file.")
+        # Some files of /proc are ordinary by their look and would let the reader wait for ever.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            data = file.read(_LARGEST + 1) or b""
+        if len(data) > _LARGEST:
+            raise BadInputError(
+                f"{path} is larger than {_LARGEST // 1_000_000} MB.", "Make it smaller or move it away."
+            )
+        return data.decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except UnicodeDecodeError as error:

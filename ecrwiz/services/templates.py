@@ -52,7 +52,7 @@ def render(answers: Answers, app: NodeApp, existing: Callable[[str], str | None]
     Raises:
         BadInputError: this version of ecrwiz has no Dockerfile for such an application.
     """
-    _check(answers, app)
+    check_supported(answers, app)
     values = _values(answers, app, existing)
     docker = _entries("dockerignore.j2", values), _entries("dockerignore-always.j2", values)
     return (
@@ -64,7 +64,12 @@ def render(answers: Answers, app: NodeApp, existing: Callable[[str], str | None]
     )
 
 
-def _check(answers: Answers, app: NodeApp) -> None:
+def check_supported(answers: Answers, app: NodeApp) -> None:
+    """Say early what cannot be rendered.
+
+    Raises:
+        BadInputError: this version has no template for such an application.
+    """
     if app.framework != "next":
         raise BadInputError(
             "In this version ecrwiz renders for Next.js, and package.json names no dependency next.",

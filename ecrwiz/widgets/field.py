@@ -105,7 +105,7 @@ class TextField(Field):
     """A field to type in."""
 
     DEFAULT_CSS = """
-    TextField Input { width: 36; }
+    TextField Input { width: 32; }
     """
 
     _input: Input
@@ -143,7 +143,7 @@ class PickField(TextField):
     """A field to type in, with a list of the values that hold what was typed."""
 
     DEFAULT_CSS = """
-    PickField OptionList { height: auto; max-height: 5; margin: 0 0 0 15; width: 36; display: none; }
+    PickField OptionList { height: auto; max-height: 5; margin: 0 0 0 15; width: 32; display: none; }
     PickField.-open OptionList { display: block; }
     PickField.-open .field--note { display: none; }
     """

@@ -60,7 +60,8 @@ class RowList(ScrollView, can_focus=True):
     """Shows rows, moves the mark by arrows, `j`/`k`, home/end and mouse."""
 
     DEFAULT_CSS = """
-    RowList { background: transparent; color: $foreground; height: auto; scrollbar-size: 1 1; }
+    RowList { background: transparent; color: $foreground; height: auto; }
+    RowList { overflow-x: hidden; scrollbar-size: 1 1; }
     RowList > .row-list--head { color: $text-muted; }
     RowList > .row-list--mark { background: $panel; }
     RowList:focus > .row-list--mark { background: $primary; color: $text; text-style: bold; }
@@ -127,7 +128,7 @@ class RowList(ScrollView, can_focus=True):
         self._rows = tuple(rows)
         self.set_reactive(RowList.marked, min(self.marked, max(0, len(rows) - 1)))
         self.mark(before)
-        self.virtual_size = Size(self.size.width, len(rows) + self._head)
+        self.virtual_size = Size(0, len(rows) + self._head)
         self.refresh(layout=more)
         if rows and self.key != before:
             self.post_message(self.Marked(self, self.key, by_person=False))

@@ -22,6 +22,7 @@ class Waiting(Static):
         super().__init__(id=id)
         self._what = what
         self._began = time.monotonic()
+        self._said = ""
 
     def on_mount(self) -> None:
         """Count."""
@@ -32,7 +33,13 @@ class Waiting(Static):
     def again(self) -> None:
         """Count from the beginning."""
         self._began = time.monotonic()
+        self._said = ""
         self.display = True
+        self._tick()
+
+    def tell(self, said: str) -> None:
+        """Show what was said last under it."""
+        self._said = said or self._said
         self._tick()
 
     def done(self) -> None:
@@ -44,4 +51,4 @@ class Waiting(Static):
             return
         waited = time.monotonic() - self._began
         sign = self._SIGNS[int(waited * 5) % len(self._SIGNS)] if self.app.animation_level != "none" else "…"
-        self.update(Content(f"{sign} {self._what} ({waited:.0f} s)"))
+        self.update(Content(f"{sign} {self._what} ({waited:.0f} s)\n  {self._said}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 import boto3
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 
@@ -91,6 +93,31 @@ def test_the_image_is_in_the_registry(world: World, first: dict[str, dict[str, A
     assert world.operator("ecr").get_lifecycle_policy(repositoryName=REPOSITORY)["lifecyclePolicyText"]
 
 
+def _push_one_layer(world: World, ecr: Any) -> None:
+    """What CI does, with the CI identity's own token, against the registry itself; and taken away again."""
+    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    user, password = base64.b64decode(token).decode().split(":", 1)
+    layer, config = b"not really a tar", b"{}"
+
+    def named(blob: bytes) -> dict[str, Any]:
+        return {"digest": f"sha256:{hashlib.sha256(blob).hexdigest()}", "size": len(blob)}
+
+    with httpx.Client(base_url=world.info.registry, auth=(user, password), trust_env=False) as client:
+        for blob in (layer, config):
+            place = client.post(f"/v2/{REPOSITORY}/blobs/uploads/").raise_for_status().headers["Location"]
+            client.put(place, params={"digest": named(blob)["digest"]}, content=blob).raise_for_status()
+        kind = "application/vnd.docker.distribution.manifest.v2+json"
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": kind,
+            "config": {"mediaType": "application/vnd.docker.container.image.v1+json", **named(config)},
+            "layers": [{"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip", **named(layer)}],
+        }
+        answer = client.put(f"/v2/{REPOSITORY}/manifests/probe", json=manifest, headers={"Content-Type": kind})
+        answer.raise_for_status()
+    world.operator("ecr").batch_delete_image(repositoryName=REPOSITORY, imageIds=[{"imageTag": "probe"}])
+
+
 def _refused(call: Any, **parameters: Any) -> bool:
     try:
         call(**parameters)
@@ -106,7 +133,7 @@ def test_the_ci_identity_can_push_and_nothing_else(world: World, ci_key: dict[st
     assert session.client("sts", endpoint_url=world.info.aws).get_caller_identity()["Arn"].endswith(f":user/{USER}")
     assert ecr.get_authorization_token()["authorizationData"]
     assert ecr.describe_images(repositoryName=REPOSITORY)["imageDetails"]
-    assert ecr.initiate_layer_upload is not None
+    _push_one_layer(world, ecr)
     world.operator("ecr").create_repository(repositoryName="web/other/nextjs")
     try:
         other = {"repositoryName": "web/other/nextjs"}
@@ -267,8 +294,9 @@ def test_a_run_that_was_cut_in_provision_ends_well_the_next_time(world: World, b
     assert found["render"] == "fresh"
     if blow is signal.SIGKILL:
         assert found["provision"] == "cut"
-    elif code == 130:  # else it was faster than the signal
-        assert found["provision"] == "cancelled", rest
+    else:
+        assert code in (0, 130), rest  # 0: it was done before the signal came
+        assert found["provision"] == ("cancelled" if code else "fresh"), rest
     code, _, ends = world.run_json("run", "render", "provision", "credentials", "github", "--yes")
     assert code == 0, ends
     assert ends["provision"]["status"] in {"ok", "fresh"}

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import asyncio
 
+from ecrwiz.flow import ci_key
 from ecrwiz.flow.context import Context, Step, View
 from ecrwiz.flow.events import Question, StepId
-from ecrwiz.flow.infra import read_quietly
 from ecrwiz.model.errors import EcrwizError, MissingToolError, RemoteError, ToolFailedError
 from ecrwiz.model.redact import Secret
 from ecrwiz.model.results import CredentialsResult, ProvisionResult
 from ecrwiz.services import files, keychain, openpgp
 from ecrwiz.services.aws import Aws, Identity
 
-__all__ = ["STEP", "entries", "read_secret"]
+__all__ = ["STEP", "read_secret"]
 
 _WAITS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0)  # seconds: a new key takes a while to reach all of AWS
 _NOT_YET = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AccessDenied"}
-
-
-def entries(view: View, account: str) -> tuple[str, str]:
-    """The keyring entries of the CI key and of the throwaway OpenPGP key."""
-    names = (account, view.answers.project_id, view.answers.env)
-    return keychain.entry_name(*names), keychain.pgp_entry_name(*names)
 
 
 async def read_secret(view: View, made: ProvisionResult) -> Secret:
@@ -31,13 +25,13 @@ async def read_secret(view: View, made: ProvisionResult) -> Secret:
     Raises:
         EcrwizError: neither is possible on this machine.
     """
-    entry, pgp_entry = entries(view, made.account)
-    stored, _ = await read_quietly(view, entry)
+    entry, pgp_entry = ci_key.entries(view, made.account)
+    stored, _ = await ci_key.read_quietly(view, entry)
     if stored is not None:
         access_key_id, secret = keychain.unpack(stored)
         if access_key_id == made.aws_iam_access_id:
             return view.tools.redact.add(secret)
-    private, why = await read_quietly(view, pgp_entry)
+    private, why = await ci_key.read_quietly(view, pgp_entry)
     if private is None:
         raise _unreadable(made, why or "Its private OpenPGP key is not on this machine.")
     return view.tools.redact.add(openpgp.decrypt(made.aws_iam_access_key, private))
@@ -46,14 +40,19 @@ async def read_secret(view: View, made: ProvisionResult) -> Secret:
 def _unreadable(made: ProvisionResult, why: str) -> EcrwizError:
     return EcrwizError(
         f"The secret of access key {made.aws_iam_access_id} cannot be read any more. {why}",
-        "Make a new key, which replaces it, with: ecrwiz run provision credentials github --force",
+        "Make a new key, which replaces it, with: ecrwiz run provision credentials github --force --yes",
     )
 
 
 async def _run(context: Context) -> CredentialsResult:
     made = context.need(ProvisionResult)
-    entry, pgp_entry = entries(context, made.account)
-    secret = await read_secret(context, made)
+    entry, pgp_entry = ci_key.entries(context, made.account)
+    try:
+        secret = await read_secret(context, made)
+    except EcrwizError:
+        if not ci_key.is_in_use(context, made.aws_iam_access_id):  # then the next run makes a new one
+            context.project.journal.spoil(StepId.PROVISION, "the access key's secret cannot be read")
+        raise
     value = keychain.pack(made.aws_iam_access_id, secret)
     keyring = context.tools.keychain
     keyring.hold(entry, value)  # whatever the keyring does, the next step of this run has it
@@ -71,7 +70,7 @@ async def _run(context: Context) -> CredentialsResult:
 
 async def _prove(context: Context, made: ProvisionResult, secret: Secret) -> Identity:
     """Ask AWS who the key is; new keys are refused for some seconds."""
-    context.command("aws", "sts", "get-caller-identity", "--profile", context.answers.ci_user_name)
+    context.command(f"aws sts get-caller-identity  # as {context.answers.ci_user_name}, with the new key")
     for number, wait in enumerate(_WAITS, 1):
         await asyncio.sleep(wait)
         try:
@@ -89,8 +88,8 @@ async def _prove(context: Context, made: ProvisionResult, secret: Secret) -> Ide
 
 
 async def _go_on_without(context: Context, reason: str) -> None:
-    """No keyring: say so, and go on without a local copy only if the person agrees."""
-    if not context.approvals.everything:
+    """No keyring: say so, and go on without a local copy only if the person agrees, here or while provisioning."""
+    if not context.approvals.everything and StepId.PROVISION not in context.together:
         question = Question(
             context.step,
             "confirm",

@@ -3,131 +3,182 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import dataclass, field
 
+from ecrwiz.flow import ci_key, infra
 from ecrwiz.flow.context import Context, Step, View
 from ecrwiz.flow.events import CHAIN, StepId
-from ecrwiz.flow.infra import KEY_FILE, look_for_existing
 from ecrwiz.flow.project import Project
-from ecrwiz.flow.steps.credentials import entries
 from ecrwiz.flow.steps.github import SECRETS, VARIABLES, open_github
-from ecrwiz.flow.steps.provision import write_public_key
-from ecrwiz.model.errors import BadInputError, EcrwizError, MissingToolError, ToolFailedError
-from ecrwiz.model.results import DestroyResult, GithubResult, ProvisionResult, PushResult
-from ecrwiz.services import openpgp
+from ecrwiz.model.errors import BadInputError, EcrwizError, ToolFailedError
+from ecrwiz.model.results import CredentialsResult, DestroyResult, GithubResult, ProvisionResult, PushResult
+from ecrwiz.services.terraform import Terraform
 
 __all__ = ["STEP", "inventory"]
-
-_Note: TypeAlias = Callable[[str, bool], None]
 
 
 async def inventory(project: Project) -> tuple[str, ...]:
     """One line for each thing that `destroy` would remove, asked from AWS now.
 
     Raises:
-        EcrwizError: AWS cannot be asked.
+        EcrwizError: AWS cannot be asked, or has something of that name that is not ecrwiz's.
     """
     view = View(project, StepId.DESTROY)
     answers = view.answers
-    ecr, iam = view.tools.ecr(answers.region), view.tools.iam(answers.region)
-    repository, images, tags, keys = await asyncio.gather(
-        ecr.repository(answers.repository_name),
-        ecr.images(answers.repository_name),
-        iam.user_tags(answers.ci_user_name),
-        iam.access_keys(answers.ci_user_name),
+    who = await view.tools.aws(answers.region).identity()
+    _check_same_place(view, who.account)
+    repository, user = await infra.check_owners(view)
+    images, keys = await asyncio.gather(
+        view.tools.ecr(answers.region).images(answers.repository_name),
+        view.tools.iam(answers.region).access_keys(answers.ci_user_name),
     )
     lines: list[str] = []
     if repository:
         count = f"{len(images)} image" + ("" if len(images) == 1 else "s")
-        lines.append(f"ECR repository {repository.uri} with {count}")
-    if tags is not None:
+        lines.append(f"ECR repository {answers.repository_name} in {answers.region} with {count}")
+    if user:
         lines.append(f"IAM user {answers.ci_user_name} with its policy")
-        lines += [f"access key {key}" for key in keys]
-    made, exported = view.find(ProvisionResult), view.find(GithubResult)
-    if made:
-        lines.append(f"keyring entry {entries(view, made.account)[0]}")
+        lines += [f"access key {key.id}" for key in keys]
+    if repository or user or view.find(ProvisionResult):
+        lines.append(f"keyring entry {ci_key.entries(view, who.account)[0]}, if there is one")
+    exported = _exported_to(view)
     if exported:
-        lines += [f"GitHub secret {name} in {exported.repository}" for name in exported.secrets]
-        lines += [f"GitHub variable {name} in {exported.repository}" for name in exported.variables]
+        lines.append(f"GitHub secrets {', '.join(SECRETS)} in {exported}")
+        lines.append(f"GitHub variables {', '.join(VARIABLES)} in {exported}")
     return tuple(lines)
 
 
+def _exported_to(view: View) -> str:
+    """The repository on GitHub that has the secrets, or may have some of them after an export that was cut."""
+    done = view.find(GithubResult)
+    if done:
+        return done.repository
+    return view.answers.github_repository if view.project.journal.get(StepId.GITHUB) else ""
+
+
+def _check_same_place(view: View, account: str) -> None:
+    """What was made must be what the answers and the credentials name now."""
+    made, answers = view.find(ProvisionResult), view.answers
+    if made is None:
+        return
+    there = (made.account, made.aws_region, made.ecr_repo_path, made.ci_user)
+    here = (account, answers.region, answers.repository_name, answers.ci_user_name)
+    if there != here:
+        raise BadInputError(
+            f"This folder holds {made.ecr_repo_path} and {made.ci_user} in account {made.account}, "
+            f"{made.aws_region}; the answers and credentials now name {here[2]} and {here[3]} in account {account}, "
+            f"{answers.region}: nothing was removed.",
+            "Go back to the earlier answers or AWS profile (AWS_PROFILE).",
+        )
+
+
+@dataclass
+class _Ledger:
+    """What became of each thing."""
+
+    context: Context
+    removed: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+
+    def note(self, what: str, *, gone: bool) -> None:
+        """Say and keep whether something was removed or had not been there."""
+        (self.removed if gone else self.absent).append(what)
+        self.context.say(f"{'removed' if gone else 'not there'}: {what}")
+
+
 async def _run(context: Context) -> DestroyResult:
-    removed: list[str] = []
-    absent: list[str] = []
-
-    def note(what: str, gone: bool) -> None:
-        (removed if gone else absent).append(what)
-        context.say(f"{'removed' if gone else 'not there'}: {what}")
-
-    account = await _check_account(context)
-    exported = context.find(GithubResult)
-    if exported:
-        async with await open_github(context) as api:
-            for name in SECRETS:
-                note(f"GitHub secret {name}", await api.delete_secret(exported.repository, name))
-            for name in VARIABLES:
-                note(f"GitHub variable {name}", await api.delete_variable(exported.repository, name))
-    await _images(context, removed)
-    await _terraform(context, removed)
-    await _keyring(context, account, note)
+    ledger = _Ledger(context)
+    shown = context.approvals.inventory
+    if shown is not None and await inventory(context.project) != shown:
+        raise EcrwizError(
+            "What exists has changed since it was listed: nothing was removed.", "Look at the list again, and destroy."
+        )
+    terraform, account = await _prepare(context)
+    await _plan(context, terraform)
+    await _github(context, ledger)
+    await _images(context, ledger)
+    await _apply(context, terraform, ledger)
+    await _keyring(context, account, ledger)
     await _local(context)
     await _prove(context)
     context.project.journal.forget(*CHAIN)
-    return DestroyResult(tuple(removed), tuple(absent))
+    return DestroyResult(tuple(ledger.removed), tuple(ledger.absent))
 
 
-async def _check_account(context: Context) -> str:
-    context.command("aws", "sts", "get-caller-identity")
-    who = await context.tools.aws(context.answers.region).identity()
-    made = context.find(ProvisionResult)
-    if made and made.account != who.account:
+async def _prepare(context: Context) -> tuple[Terraform, str]:
+    """Everything that can say no comes first: files, account, state, owners."""
+    infra.check_files(context)
+    who = await infra.identity(context)
+    _check_same_place(context, who.account)
+    terraform = context.tools.terraform(context.lines, context.command)
+    await terraform.init()
+    state = await terraform.state()
+    infra.check_state(context.answers, state, who.account)
+    infra.see_to_public_key(context.paths.infra)
+    await infra.adopt(context, terraform, state)
+    return terraform, who.account
+
+
+async def _plan(context: Context, terraform: Terraform) -> None:
+    plan = await terraform.plan(context.paths.plan, destroy=infra.TARGETS)
+    foreign = [change.address for change in plan.changes if not infra.is_ours(change.address)]
+    if foreign:
         raise BadInputError(
-            f"This project is in account {made.account}, and you are logged in to {who.account}: nothing was removed.",
-            "Use the other account's profile (AWS_PROFILE).",
+            f"infra/ also holds {', '.join(foreign)}, which depends on what would be removed: nothing was removed.",
+            "Remove your own resources first, by hand with Terraform.",
         )
-    return who.account
 
 
-async def _images(context: Context, removed: list[str]) -> None:
-    """Empty the repository first: ECR does not delete one that holds images."""
+async def _apply(context: Context, terraform: Terraform, ledger: _Ledger) -> None:
+    """A plan made anew: the images are gone now, and the state may hold less than before."""
+    plan = await terraform.plan(context.paths.plan, destroy=infra.TARGETS)
+    if plan.changes and all(infra.is_ours(change.address) for change in plan.changes):
+        await terraform.apply(context.paths.plan, len(plan.changes), context.progress)
+        ledger.removed += [change.address for change in plan.changes]
+    for path in (context.paths.infra / infra.KEY_FILE, context.paths.plan):
+        path.unlink(missing_ok=True)
+
+
+async def _github(context: Context, ledger: _Ledger) -> None:
+    repository = _exported_to(context)
+    if not repository:
+        return
+    made, answers = context.find(ProvisionResult), context.answers
+    async with await open_github(context) as api:
+        variables = await api.list_variables(repository)
+        ours = made.ecr_repo_path if made else answers.repository_name
+        if variables.get("ECR_REPOSITORY", ours) != ours:
+            context.say(f"{repository} on GitHub now serves {variables['ECR_REPOSITORY']}: its secrets stay.")
+            return
+        for name in SECRETS:
+            ledger.note(f"GitHub secret {name}", gone=await api.delete_secret(repository, name))
+        for name in VARIABLES:
+            ledger.note(f"GitHub variable {name}", gone=await api.delete_variable(repository, name))
+
+
+async def _images(context: Context, ledger: _Ledger) -> None:
+    """Empty the repository: ECR does not delete one that holds images."""
     ecr, name = context.tools.ecr(context.answers.region), context.answers.repository_name
     images = await ecr.images(name)
     if images:
         context.command("aws", "ecr", "batch-delete-image", "--repository-name", name, "--image-ids", "...")
         await ecr.delete_images(name, [image.digest for image in images])
-        removed += [f"image {name}@{image.digest}" for image in images]
+        ledger.removed += [f"image {name}@{image.digest}" for image in images]
         context.say(f"removed: {len(images)} images of {name}")
 
 
-async def _terraform(context: Context, removed: list[str]) -> None:
-    infra = context.paths.infra
-    if not (infra / "main.tf").is_file():
-        raise EcrwizError(
-            "infra/ has no Terraform files, so Terraform cannot remove what it made.",
-            "Write them again with: ecrwiz run render",
-        )
-    terraform = context.tools.terraform(context.lines, context.command)
-    await terraform.init()
-    existing = await look_for_existing(context, terraform)
-    for address, identifier in existing.adopt:
-        await terraform.adopt(address, identifier)
-    if not (infra / KEY_FILE).is_file():
-        write_public_key(infra / KEY_FILE, openpgp.generate("ecrwiz").public)
-    plan = await terraform.plan(context.paths.plan, destroy=True)
-    if plan.changes:
-        await terraform.apply(context.paths.plan, len(plan.changes), context.progress)
-    removed += [change.address for change in plan.changes]
-    for path in (infra / KEY_FILE, context.paths.plan):
-        path.unlink(missing_ok=True)
-
-
-async def _keyring(context: Context, account: str, note: _Note) -> None:
-    for entry in entries(context, account):
+async def _keyring(context: Context, account: str, ledger: _Ledger) -> None:
+    """The entries are of no use any more, but "destroyed" is not said while one is there."""
+    kept = context.find(CredentialsResult)
+    for entry in ci_key.entries(context, account):
         try:
-            note(f"keyring entry {entry}", await context.tools.keychain.delete(entry))
-        except (MissingToolError, ToolFailedError) as error:
+            ledger.note(f"keyring entry {entry}", gone=await context.tools.keychain.delete(entry))
+        except EcrwizError as error:
+            if kept is not None and kept.backend:
+                raise ToolFailedError(
+                    f"The keyring entry {entry} could not be removed: {error.message}",
+                    "Everything else is gone. Unlock the keyring, and run destroy again.",
+                ) from error
             context.say(f"keyring entry {entry}: {error.message}")
 
 

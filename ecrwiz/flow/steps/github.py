@@ -17,6 +17,7 @@ from ecrwiz.services.github import GitHub
 __all__ = ["SECRETS", "STEP", "VARIABLES", "open_github"]
 
 SECRETS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+_BY_THE_PERSON: Final = ("you", "flag", "environment")
 VARIABLES: Final = ("AWS_REGION", "ECR_REGISTRY", "ECR_REPOSITORY")
 
 
@@ -28,6 +29,7 @@ async def _run(context: Context) -> GithubResult | Skipped:
             "no GitHub repository: there is no git remote on GitHub, and none was named "
             "(--set github_repository=OWNER/NAME)"
         )
+    await _check_destination(context, repository)
     async with await open_github(context) as api:
         return await _export(context, api, repository, made)
 
@@ -77,6 +79,39 @@ async def _repository(context: Context) -> str:
     return typed
 
 
+async def _check_destination(context: Context, repository: str) -> None:
+    """Ask before a secret goes where only a file of the repository, or a remote's unusual host, says it should.
+
+    Raises:
+        BadInputError: nobody agreed.
+    """
+    url = context.answers.github_api_url
+    context.say(f"To {repository} at {url}.")
+    origins, detected = context.project.resolved.origins, context.project.layers[-1]
+    doubts = []
+    if not github.is_githubs_own(url) and origins["github_api_url"].source not in _BY_THE_PERSON:
+        doubts.append(f"The API {url} is not GitHub's own; it is named {origins['github_api_url']}.")
+    remote = detected.get("github_repository", ("", None))[0]
+    if origins["github_repository"].source == "file" and repository != remote:
+        doubts.append(f"The repository {repository} is named by ecrwiz.toml; the git remote is {remote or 'none'}.")
+    if not doubts:
+        return
+    question = Question(
+        context.step,
+        "confirm",
+        f"Send the CI secret to {repository} at {url}?",
+        tuple(doubts),
+        yes="Send it",
+        no="Stop",
+    )
+    if await context.ask(question) is not True:
+        raise BadInputError(
+            f"{doubts[0]} The CI secret was not sent there.",
+            f"If it is right, name it yourself: ecrwiz run github --set github_repository={repository} "
+            f"--set github_api_url={url}",
+        )
+
+
 async def open_github(context: Context) -> GitHub:
     """GitHub's API with the first token that is found, or that the person types.
 
@@ -84,7 +119,10 @@ async def open_github(context: Context) -> GitHub:
         MissingToolError: there is no token.
     """
     url = context.answers.github_api_url
-    found = await github.find_token(context.tools.environ, url, context.tools.keychain.read, context.paths.root)
+    chosen = context.project.resolved.origins["github_api_url"].source in _BY_THE_PERSON
+    found = await github.find_token(
+        context.tools.environ, url, context.tools.keychain.read, context.paths.root, chosen=chosen
+    )
     if found is not None:
         token, source = found
         context.say(f"GitHub token: from {source}.")
@@ -92,7 +130,7 @@ async def open_github(context: Context) -> GitHub:
     question = Question(
         context.step,
         "secret",
-        f"A token for {url} that may write secrets and variables of the repository:",
+        f"A token for {url} that may write secrets and variables of the repository",
         (
             "None was found in GH_TOKEN, GITHUB_TOKEN, `gh auth token` or the keyring.",
             "Fine-grained: repository permissions Secrets and Variables, read and write. Classic: scope repo.",

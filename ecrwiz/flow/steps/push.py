@@ -31,7 +31,7 @@ async def _run(context: Context) -> PushResult:
             "The image was built on a stand-in for Node's own base image, made for the sandbox.",
             "Remove the stand-in with `docker rmi node:...-slim`, and build again where the real one can be pulled.",
         )
-    wanted, there = await _what_to_push(context, ecr, built, made.ecr_repo_path)
+    wanted, there = await _what_to_push(context, ecr, built, made)
     user, password = await ecr.token()
     context.tools.redact.add(password)
     digest = there.digest if there else ""
@@ -44,16 +44,25 @@ async def _run(context: Context) -> PushResult:
     return PushResult(remote, image.tags, digest, image.size, bool(wanted))
 
 
-async def _what_to_push(context: Context, ecr: Ecr, built: BuildResult, name: str) -> tuple[list[str], Image | None]:
+async def _what_to_push(
+    context: Context, ecr: Ecr, built: BuildResult, made: ProvisionResult
+) -> tuple[list[str], Image | None]:
     """The tags to push, and the image that bears the commit's tag already when it is this very one.
 
     ECR refuses a taken immutable tag only after all layers are uploaded, so this looks first.
     """
+    name = made.ecr_repo_path
     repository = await ecr.repository(name)
     if repository is None:
         raise EcrwizError(
             f"The repository {name} does not exist in this account and region.",
             "Make it again with: ecrwiz run provision --force",
+        )
+    if repository.uri != f"{made.ecr_repo_url}/{made.ecr_repo_path}":
+        raise EcrwizError(
+            f"Terraform's outputs name the registry {made.ecr_repo_url}, and ECR says {repository.uri}: "
+            "the registry's password was not sent there.",
+            "Look at infra/outputs.tf, or write infra/ again with: ecrwiz run render --force --yes",
         )
     wanted: list[str] = []
     there: Image | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ecrwiz.flow.context import Context, Step, View
 from ecrwiz.flow.events import Question, StepId
+from ecrwiz.flow.infra import KEY_FILE
 from ecrwiz.flow.project import Project
 from ecrwiz.model.app import RenderedFile
 from ecrwiz.model.results import FileChange, RenderResult
@@ -27,7 +28,8 @@ def changes(project: Project) -> tuple[tuple[RenderedFile, FileChange], ...]:
 
     rendered = templates.render(project.answers, project.need_app(), existing)
     infra = project.paths.infra
-    hcl.check_for_clashes(infra, {file.path.removeprefix("infra/") for file in rendered})
+    ours = {file.path.removeprefix("infra/"): file.text for file in rendered if file.path.startswith("infra/")}
+    hcl.check_for_clashes(infra, ours, generated={KEY_FILE})
     found: list[tuple[RenderedFile, FileChange]] = []
     for file in rendered:
         before = existing(file.path)
@@ -54,11 +56,11 @@ async def _run(context: Context) -> RenderResult:
             if change.kind == "changed":
                 backups.append(files.backup(path).relative_to(context.paths.root).as_posix())
                 context.say(f"kept a copy: {backups[-1]}")
-            files.write_atomic(path, file.text, executable=file.executable)
+            files.write_atomic(path, file.text, executable=file.executable, inside=context.paths.root)
             written.append(file.path)
             context.say(f"{_WORDS[change.kind]:<12} {file.path}")
     for name in sorted(keep):
-        context.say(f"{'kept yours':<12} {name} (it differs; --yes replaces it and keeps a copy beside it)")
+        context.say(f"{'kept yours':<12} {name} (to replace it: ecrwiz run render --force --yes; a copy stays)")
     if same:
         context.say(f"{len(same)} files are as they should be.")
     return RenderResult(tuple(written), tuple(same), tuple(sorted(keep)), tuple(backups))

@@ -11,7 +11,7 @@ from ecrwiz.model.errors import MissingToolError, ToolFailedError
 from ecrwiz.model.redact import Secret
 from ecrwiz.services import process
 
-__all__ = ["FULL_NAME", "api_url_for", "find_token", "parse_remote", "token_entry"]
+__all__ = ["FULL_NAME", "api_url_for", "find_token", "is_githubs_own", "parse_remote", "token_entry"]
 
 FULL_NAME = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9_.-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}")
 """A repository's `owner/name`."""
@@ -35,26 +35,33 @@ async def find_token(
     api_url: str,
     read_keyring: Callable[[str], Awaitable[Secret | None]],
     cwd: Path,
+    *,
+    chosen: bool = False,
 ) -> tuple[Secret, str] | None:
     """Find a token for this API: environment, then `gh`, then the keyring.
 
-    A token for github.com is never sent to a host that only a git remote names: GH_TOKEN and GITHUB_TOKEN
-    count for another host when GITHUB_API_URL names that host.
+    A token from the environment is never sent to a host that only a git remote or a file of the repository
+    names: for a host other than GitHub's own it counts when the person chose that host (`chosen`, GH_HOST or
+    GITHUB_API_URL). `gh` and the keyring keep a token for each host, so theirs go nowhere else.
 
     Args:
         environ: the environment's variables.
         api_url: the API that the token is for.
         read_keyring: gives an entry of the keyring, such as `Keychain.read`.
         cwd: where `gh` runs.
+        chosen: the person named this API themselves.
 
     Returns:
         The token and where it came from, in words; None when there is none.
     """
     host = _web_host(api_url)
     names = ["GH_TOKEN", "GITHUB_TOKEN"]
-    if host != "github.com" and not host.endswith(".ghe.com"):
-        chosen = environ.get("GITHUB_API_URL", "").rstrip("/") == api_url.rstrip("/")
-        names = ["GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN", *(names if chosen else ())]
+    if not is_githubs_own(api_url):
+        here = environ.get("GITHUB_API_URL", "").rstrip("/") == api_url.rstrip("/")
+        enterprise = ["GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"]
+        if not (chosen or here or environ.get("GH_HOST") == host):
+            enterprise = []
+        names = [*enterprise, *(names if here else ())]
     for name in names:
         if text := environ.get(name, "").strip():
             return Secret(text), name
@@ -65,6 +72,12 @@ async def find_token(
     except (MissingToolError, ToolFailedError):
         kept = None  # no keyring is no token, not a failure: the caller asks for one
     return (kept, "keyring") if kept else None
+
+
+def is_githubs_own(api_url: str) -> bool:
+    """Whether an API is github.com's or GitHub Enterprise Cloud's; every other is a server of somebody's own."""
+    host = _web_host(api_url)
+    return host == "github.com" or host.endswith(".ghe.com")
 
 
 def token_entry(api_url: str) -> str:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
+import re
+import stat
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ecrwiz.model.errors import ToolFailedError
+from ecrwiz.model.redact import clean_line
 from ecrwiz.services.process.child import HAS_PROC, Child, Ladder, child_environment, spawn, stat_fields
 
 __all__ = ["end_survivors", "write_note"]
+
+_NAME = re.compile(r"[0-9]+\.json")
+_LARGEST = 65_536  # bytes; a note is far smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,8 @@ async def end_survivors(notes: Path, say: Callable[[str], None]) -> int:
     """End the children of an earlier start of ours that was killed; to be called while nothing else runs.
 
     A child counts only when its start time is the one in its note: a process that merely got the same number
-    is left alone. It gets SIGINT, after 60 s SIGTERM, 5 s later SIGKILL. Notes of dead ones are removed.
+    is left alone. It gets SIGINT, after 60 s SIGTERM, 5 s later SIGKILL. Notes of dead ones are removed; what is
+    no note of ours stays as it is.
 
     Args:
         notes: the folder that was given to `stream`.
@@ -48,9 +57,9 @@ async def end_survivors(notes: Path, say: Callable[[str], None]) -> int:
     """
     stopped = 0
     for path, note in _load(notes):
-        if note and note.started and await _start_time(note.pid) == note.started:
+        if note.started and await _start_time(note.pid) == note.started:
             what = note.purpose or note.program
-            say(f"{what} (process {note.pid}) still runs since an earlier start was killed; stopping it.")
+            say(f"{clean_line(what)} (process {note.pid}) still runs since an earlier start was killed; stopping it.")
             await _stop(note)
             stopped += 1
         path.unlink(missing_ok=True)
@@ -66,27 +75,45 @@ async def _stop(note: _Note) -> None:
 def _save(notes: Path, note: _Note) -> Path:
     path = notes / f"{note.pid}.json"
     try:
-        notes.mkdir(parents=True, exist_ok=True)
+        if notes.is_symlink():
+            raise NotADirectoryError(errno.ENOTDIR, "its folder is a link")
+        notes.mkdir(parents=True, exist_ok=True, mode=0o700)
+        notes.chmod(0o700)
         part = path.with_suffix(".part")
-        part.write_text(json.dumps(asdict(note)), "utf-8")
+        part.unlink(missing_ok=True)
+        # Made anew, so that no link that lies there is followed.
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(asdict(note), file)
         part.replace(path)
     except OSError as error:
         raise ToolFailedError(f"The note {path} could not be written: {error.strerror}.") from error
     return path
 
 
-def _load(notes: Path) -> list[tuple[Path, _Note | None]]:
-    """Each note's file with its content, None when that makes no sense."""
-    found: list[tuple[Path, _Note | None]] = []
-    for path in sorted(notes.glob("*.json")):
-        try:
-            raw = json.loads(path.read_text("utf-8"))
-            note = _Note(int(raw["pid"]), str(raw["started"]), str(raw["program"]), str(raw["purpose"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            found.append((path, None))
-        else:
-            found.append((path, note if note.pid > 1 else None))
+def _load(notes: Path) -> list[tuple[Path, _Note]]:
+    """Each note of ours with its file; what only looks like one, or is a link, is not ours to touch."""
+    if notes.is_symlink() or not notes.is_dir():
+        return []
+    found: list[tuple[Path, _Note]] = []
+    for path in sorted(notes.iterdir()):
+        note = _parse(path) if _NAME.fullmatch(path.name) else None
+        if note is not None and path.stem == str(note.pid):
+            found.append((path, note))
     return found
+
+
+def _parse(path: Path) -> _Note | None:
+    try:
+        info = path.lstat()
+        if not stat.S_ISREG(info.st_mode) or info.st_size > _LARGEST:
+            return None
+        raw = json.loads(path.read_text("utf-8"))
+        pid, texts = raw["pid"], [raw["started"], raw["program"], raw["purpose"]]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if type(pid) is not int or pid <= 1 or not all(isinstance(text, str) for text in texts):
+        return None
+    return _Note(pid, *texts)
 
 
 async def _start_time(pid: int) -> str:

@@ -6,22 +6,23 @@ Sources: developer.hashicorp.com/terraform/internals/machine-readable-ui (messag
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from ecrwiz.model.errors import MissingToolError, ToolFailedError
 from ecrwiz.model.ports import OnLines, OnProgress, ignore
 from ecrwiz.model.results import Plan
 from ecrwiz.services import process
+from ecrwiz.services.terraform.knowledge import State, read_state
 from ecrwiz.services.terraform.mirror import find_mirror, mirror_config
 from ecrwiz.services.terraform.stream import Stream
 
-__all__ = ["Terraform", "find_mirror"]
+__all__ = ["State", "Terraform", "find_mirror"]
 
 _NO_REGISTRY = "Failed to query available provider packages"
+# Logs go to the stream that is parsed (and may quote requests), arguments and workspaces change what is done.
+_NOT_PASSED_ON = ("TF_LOG", "TF_CLI_ARGS", "TF_WORKSPACE", "TF_VAR_ci_user_pgp_key")
 _GRACE = 120.0  # seconds that an interrupted apply may take to save its state and free its lock
 
 
@@ -68,10 +69,16 @@ class Terraform:
             ToolFailedError: Terraform refused.
         """
         backend = [f"-backend-config=path={self._state}", "-reconfigure"] if self._state else []
+        arguments = ("init", "-input=false", "-json", *backend)
+        if self._mirror is not None:
+            await self._stream(*arguments)
+            return
+        held: list[str] = []  # an error that is about to be got round would only frighten
         try:
-            await self._stream("init", "-input=false", "-json", *backend)
+            await self._stream(*arguments, on_lines=held.extend)
         except ToolFailedError as error:
-            if _NO_REGISTRY not in error.message or self._mirror is not None:
+            if _NO_REGISTRY not in error.message:
+                self._on_lines(held)
                 raise
             self._mirror = find_mirror(self._environ)
             if self._mirror is None:
@@ -80,14 +87,16 @@ class Terraform:
                     "Check the network, or set ECRWIZ_TERRAFORM_MIRROR to a folder that holds the provider.",
                 ) from error
             self._on_lines([f"Terraform's registry cannot be reached: using the provider in {self._mirror}."])
-            await self._stream("init", "-input=false", "-json", *backend)
+            await self._stream(*arguments)
+        else:
+            self._on_lines(held)
 
     async def plan(
         self,
         out: Path,
         *,
         replace: Sequence[str] = (),
-        destroy: bool = False,
+        destroy: Sequence[str] = (),
         lock: bool = True,
         variables: Mapping[str, str] | None = None,
     ) -> Plan:
@@ -96,7 +105,7 @@ class Terraform:
         Args:
             out: the plan's file.
             replace: addresses that are to be made anew.
-            destroy: plan to remove everything.
+            destroy: plan to remove these addresses, with what depends on them, instead.
             lock: False when nothing will be applied and the state must not be touched.
             variables: values for input variables; public ones only, for they stand in the command line.
 
@@ -105,7 +114,7 @@ class Terraform:
         """
         arguments = ["-input=false", "-json", f"-out={out}"]
         arguments += ["-lock-timeout=60s"] if lock else ["-lock=false"]
-        arguments += ["-destroy"] if destroy else []
+        arguments += ["-destroy", *(f"-target={address}" for address in destroy)] if destroy else []
         arguments += [f"-replace={address}" for address in replace]
         arguments += [f"-var={name}={value}" for name, value in (variables or {}).items()]
         stream = await self._stream("plan", *arguments)
@@ -126,20 +135,13 @@ class Terraform:
             "apply", "-input=false", "-json", "-lock-timeout=60s", str(plan), progress=(total, on_progress)
         )
 
-    async def outputs(self) -> dict[str, Any]:
-        """The outputs in the state; empty when there is none."""
-        text = await self._capture("output", "-json")
-        return {name: item["value"] for name, item in json.loads(text or "{}").items()}
+    async def state(self) -> State:
+        """What Terraform knows, in one quick call whatever the backend; the provider is not started.
 
-    async def addresses(self) -> frozenset[str]:
-        """The addresses of all resources in the state."""
-        try:
-            text = await self._capture("state", "list")
-        except ToolFailedError as error:
-            if "No state file was found" in error.message:
-                return frozenset()
-            raise
-        return frozenset(text.split())
+        Raises:
+            ToolFailedError: the state cannot be read.
+        """
+        return read_state(await self._capture("state", "pull"))
 
     async def adopt(self, address: str, identifier: str) -> None:
         """Take a resource that exists into the state.
@@ -150,10 +152,12 @@ class Terraform:
         await self._capture("import", "-input=false", "-no-color", "-lock-timeout=60s", address, identifier)
         self._on_lines([f"{address}: taken over ({identifier} existed already)."])
 
-    async def _stream(self, *arguments: str, progress: tuple[int, OnProgress] | None = None) -> Stream:
+    async def _stream(
+        self, *arguments: str, progress: tuple[int, OnProgress] | None = None, on_lines: OnLines | None = None
+    ) -> Stream:
         argv = self._argv(*arguments)
         self._on_command(shlex.join(["terraform", f"-chdir={self._infra.name}", *arguments]))
-        stream = Stream(self._on_lines, progress)
+        stream = Stream(on_lines or self._on_lines, progress)
         ended = await process.stream(
             argv,
             cwd=self._infra,
@@ -186,12 +190,14 @@ class Terraform:
         return [program, *arguments]
 
     def _env(self) -> dict[str, str]:
+        """The environment, without settings of the person's shell that would change what is read or done."""
         extra = {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_INPUT": "0"}
         if self._data is not None:
             extra["TF_DATA_DIR"] = str(self._data)
-        named = self._environ.get("TF_CLI_CONFIG_FILE")
-        if named and not Path(named).is_file():
-            extra["TF_CLI_CONFIG_FILE"] = ""  # Terraform would warn of it at each command
         if self._mirror is not None:
             extra["TF_CLI_CONFIG_FILE"] = str(mirror_config(self._mirror, self._work))
-        return process.child_environment(extra)
+        environ = process.child_environment(extra)
+        named = environ.get("TF_CLI_CONFIG_FILE")
+        if named and not Path(named).is_file():
+            del environ["TF_CLI_CONFIG_FILE"]  # Terraform would warn of it at each command
+        return {name: value for name, value in environ.items() if not name.startswith(_NOT_PASSED_ON)}

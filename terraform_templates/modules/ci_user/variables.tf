@@ -28,4 +28,11 @@ variable "ecr_resource_arns" {
 variable "pgp_key" {
   description = "An OpenPGP public key in base64; the access key's secret is encrypted to it."
   type        = string
+  nullable    = false
+
+  validation {
+    # Without a key AWS's answer, the plain secret, would go into the state.
+    condition     = length(var.pgp_key) >= 64 && can(regex("^[A-Za-z0-9+/]+={0,2}$", var.pgp_key))
+    error_message = "pgp_key is an OpenPGP public key in base64 without armor."
+  }
 }

@@ -1,0 +1,118 @@
+"""Takes the screenshots of this folder: a real first visit in a sandbox, with the sample application.
+
+Run: python docs/screenshots.py [NAME...]   (`make screenshots`; needs a Docker engine, as the sandbox does)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecrwiz.app import EcrwizApp
+from ecrwiz.flow.events import StepId
+from ecrwiz.flow.project import open_project
+from ecrwiz.sandbox import Sandbox, base_image, sample
+from ecrwiz.services import node_app, templates
+
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
+
+FOLDER = Path(__file__).parent / "screenshots"
+SMALL, WIDE = (80, 24), (120, 40)
+
+
+class Camera:
+    """Takes a picture of the same moment at both sizes."""
+
+    def __init__(self, app: EcrwizApp, pilot: Pilot[int]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    async def until(self, true: Callable[[], object], seconds: float = 300) -> None:
+        """Wait for a moment."""
+        for _ in range(round(seconds / 0.05)):
+            if true():
+                return
+            await self.pilot.pause(0.05)
+        self.app.save_screenshot("late.svg", path=str(FOLDER))
+        raise SystemExit(f"{type(self.app.screen).__name__} did not come to that; see {FOLDER / 'late.svg'}.")
+
+    async def front(self, name: str) -> None:
+        """Wait for a screen."""
+        await self.until(lambda: type(self.app.screen).__name__ == name)
+        await self.pilot.pause(0.3)
+
+    async def take(self, name: str) -> None:
+        """Write `name.svg` and `name-wide.svg`."""
+        for size, end in ((WIDE, "-wide"), (SMALL, "")):
+            await self.pilot.resize_terminal(*size)
+            await self.pilot.pause(0.3)
+            self.app.save_screenshot(f"{name}{end}.svg", path=str(FOLDER))
+        sys.stderr.write(f"docs/screenshots/{name}.svg\n")
+
+
+async def visit(root: Path) -> None:
+    """The first visit, from the form to the receipt, and then what Home leads to."""
+    app = EcrwizApp(await open_project(root, {"port": "3000"}, os.environ))
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        camera = Camera(app, pilot)
+        await camera.front("AnswersScreen")
+        await camera.take("form")
+        await pilot.press("ctrl+n")
+        await camera.front("ReviewScreen")
+        await camera.until(lambda: app.screen.query_one("#both").display)
+        await camera.take("review")
+        await pilot.press("down")
+        await camera.take("review-file")
+        await pilot.press("g")
+        await camera.front("RunScreen")
+        both = {StepId.BUILD, StepId.PROVISION}
+        await camera.until(
+            lambda: (
+                both <= set(app.session.run.running) and all(len(app.session.run.view(step).lines) > 3 for step in both)
+            )
+        )
+        await camera.take("run")
+        await camera.until(lambda: not app.session.busy)
+        await camera.front("ReceiptScreen")
+        await camera.take("receipt")
+        await pilot.press("escape")
+        await camera.front("MenuScreen")
+        await camera.until(lambda: app.screen.query("#steps"))
+        await camera.take("home")
+        await pilot.press("down", "l")
+        await camera.front("LogScreen")
+        await camera.take("log")
+        await pilot.press("escape", "question_mark")
+        await camera.front("HelpScreen")
+        await camera.take("help")
+        await pilot.press("escape", "d")
+        await camera.front("DestroyScreen")
+        await pilot.pause(2)
+        await camera.take("destroy")
+        await pilot.press("escape")
+
+
+def main() -> None:
+    """Start a sandbox, visit, and take it down again."""
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="ecrwiz-shots-") as folder:
+        root = sample.lay_out(Path(folder) / "blog")
+        base_image.ensure_base_image(templates.base_image(node_app.detect(root)), print)
+        box = Sandbox.attach_or_start(root / ".ecrwiz" / "sandbox", keep=False)
+        try:
+            for name in box.remove:
+                os.environ.pop(name, None)
+            os.environ.update(box.environment())
+            asyncio.run(visit(root))
+        finally:
+            box.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
