@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import threading
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,33 @@ async def test_aws_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingToolError, match="AWS cannot be reached") as caught:
         await Aws("us-east-1").identity()
     assert "verysecret" not in str(caught.value)
+
+
+class _Nonsense(BaseHTTPRequestHandler):
+    """Answers as a proxy's log-in page does: with success, and in another language than AWS."""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html><p>Please log in</html>")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+        """Say nothing."""
+
+
+async def test_an_answer_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = HTTPServer(("127.0.0.1", 0), _Nonsense)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAX")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "verysecretverysecret")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    try:
+        with pytest.raises(ToolFailedError, match="something that cannot be read") as caught:
+            await Aws("us-east-1").identity()
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "AWS_ENDPOINT_URL" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecrwiz.model.errors import BadInputError, EcrwizError, ToolFailedError
-from ecrwiz.services.files import backup, diff, digest, lock, read_text, write_atomic
+from ecrwiz.services.files import backup, diff, digest, is_locked, lock, read_text, write_atomic
 
 HERE = Path(__file__).resolve().parent.parent
 
@@ -46,6 +47,72 @@ def test_read_text_of_what_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BadInputError, match="not UTF-8"):
         read_text(tmp_path / "a")
+
+
+def test_read_text_of_a_device_a_pipe_or_a_socket(tmp_path: Path) -> None:
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        for name in ("zero", "pipe", "socket"):
+            for call in (read_text, backup, lambda path: write_atomic(path, "x")):
+                with pytest.raises(BadInputError, match="no ordinary file"):
+                    call(tmp_path / name)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_read_text_has_a_limit(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"x" * 5_000_000)
+    assert len(read_text(path) or "") == 5_000_000
+    with path.open("r+b") as file:
+        file.truncate(2**40)  # takes no room on the disk, and would take all of the memory
+    with pytest.raises(BadInputError, match="larger than the 5 MB"):
+        read_text(path)
+
+
+@pytest.mark.parametrize(
+    ("link", "leads_to", "named"),
+    [
+        ("a", "../outside", "a"),
+        ("a", "../absent", "a"),
+        ("a", "b", "a"),  # b leads out
+        ("sub", "..", "sub"),
+        ("sub", "../absent", "sub"),
+    ],
+)
+def test_a_link_that_leads_out_is_refused(tmp_path: Path, link: str, leads_to: str, named: str) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    root.mkdir()
+    outside.write_text("mine")
+    (root / "b").symlink_to("../outside")
+    (root / link).symlink_to(leads_to)
+    path = root / "sub" / "outside" if link == "sub" else root / "a"
+    sentence = f"{root / named} is a link that leads out of {root}; nothing was written."
+    with pytest.raises(BadInputError) as caught:
+        write_atomic(path, "x", inside=root)
+    assert caught.value.message == sentence
+    assert caught.value.hint == ("Replace it by a folder." if link == "sub" else "Replace it by a file.")
+    with pytest.raises(BadInputError, match="nothing was written"):
+        backup(path, inside=root)
+    with pytest.raises(BadInputError, match="it was not read"):
+        read_text(path, inside=root)
+    assert outside.read_text() == "mine"
+    assert {item.name for item in tmp_path.iterdir()} == {"root", "outside"}
+
+
+def test_a_link_that_stays_inside_is_followed(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    (base / "sub").mkdir(parents=True)
+    (tmp_path / "root").symlink_to("base")  # the person's own way to the folder may lead over a link
+    root = tmp_path / "root"
+    (root / "a").symlink_to("sub/b")
+    write_atomic(root / "a", "x", inside=root)
+    assert read_text(root / "a", inside=root) == "x"
+    assert (base / "sub" / "b").read_text() == "x"
+    assert backup(root / "a", inside=root).read_text() == "x"
+    write_atomic(root / "new" / "deep", "y", inside=root)
+    assert read_text(base / "new" / "deep") == "y"
 
 
 def test_read_text_that_the_system_refuses(tmp_path: Path) -> None:
@@ -200,6 +267,21 @@ def test_lock_keeps_another_process_out_and_says_who(tmp_path: Path) -> None:
             pass
     assert run(code, str(path)).stdout == "got it\n"
     assert mode(path) == 0o600
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path, there: bool) -> None:
+    other = tmp_path / "other"
+    if there:
+        other.write_text("mine")
+    (tmp_path / "lock").symlink_to(other)
+    with pytest.raises(BadInputError, match="is a link"), lock(tmp_path / "lock"):
+        pass
+    assert (other.read_text() == "mine") if there else not other.exists()
+    if there:
+        with lock(other):
+            assert is_locked(other)
+            assert not is_locked(tmp_path / "lock")
 
 
 def test_lock_is_free_after_kill_9(tmp_path: Path) -> None:

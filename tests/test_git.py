@@ -83,6 +83,21 @@ async def test_ignored_files_do_not_make_it_dirty(repo: Path) -> None:
     assert not state.dirty
 
 
+async def test_what_is_set_apart_does_not_make_it_dirty(repo: Path) -> None:
+    commit(repo)
+    (repo / "infra").mkdir()
+    (repo / "infra" / "main.tf").write_text("x")
+    (repo / "ecrwiz.toml").write_text("x")
+    apart = ("infra", "ecrwiz.toml")
+    state = await git.describe(repo, apart=apart)
+    assert state is not None
+    assert not state.dirty
+    (repo / "Dockerfile").write_text("x")
+    state = await git.describe(repo, apart=apart)
+    assert state is not None
+    assert state.dirty
+
+
 async def test_before_the_first_commit(repo: Path) -> None:
     state = await git.describe(repo)
     assert state == GitState(commit="", dirty=True, branch="main", remotes={})
@@ -143,11 +158,34 @@ async def test_remotes_after_insteadof_and_with_another_push_url(repo: Path) -> 
 async def test_no_repository(tmp_path: Path) -> None:
     assert await git.describe(tmp_path) is None
     assert await git.is_ignored(tmp_path, ["x"]) == set()
+    assert not await git.is_tracked(tmp_path, "x")
 
 
-async def test_bare_repository_has_no_tree(tmp_path: Path) -> None:
+async def test_a_bare_repository_is_not_read_unasked(tmp_path: Path) -> None:
     run(tmp_path, "init", "-q", "--bare", "bare.git")
-    assert await git.describe(tmp_path / "bare.git") is None
+    with pytest.raises(ToolFailedError, match="bare Git repository"):
+        await git.describe(tmp_path / "bare.git")
+
+
+async def test_a_work_tree_of_a_bare_repository_is_read(tmp_path: Path, repo: Path) -> None:
+    sha = commit(repo)
+    run(tmp_path, "clone", "-q", "--bare", str(repo), "bare.git")
+    run(tmp_path / "bare.git", "worktree", "add", "-q", "main")
+    state = await git.describe(tmp_path / "bare.git" / "main")
+    assert state is not None
+    assert state.commit == sha
+
+
+async def test_is_tracked(repo: Path) -> None:
+    (repo / "data").mkdir()
+    (repo / "data" / "x.log").touch()
+    assert not await git.is_tracked(repo, "data")
+    run(repo, "add", "-f", "data/x.log")
+    assert await git.is_tracked(repo, "data")
+    assert await git.is_tracked(repo / "data", "x.log")
+    assert not await git.is_tracked(repo / "data", "data")
+    run(repo, "rm", "-r", "-q", "--cached", "data")
+    assert not await git.is_tracked(repo, "data")
 
 
 async def test_no_git(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

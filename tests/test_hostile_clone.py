@@ -257,7 +257,7 @@ async def test_a_bare_repository_in_the_clone_runs_nothing(
     embedded: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, loot = embedded
-    subprocess.run(["git", "status"], cwd=root, capture_output=True, check=False, timeout=60)
+    run(root, "status")
     assert loot.exists(), "git alone must run the program for this test to mean something"
     loot.unlink()
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush-hush")

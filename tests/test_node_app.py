@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +240,20 @@ def test_files_that_the_install_scripts_read(tmp_path: Path) -> None:
 def test_built_on_host_needs_a_finished_build(tmp_path: Path) -> None:
     assert not app(tmp_path, **{".next/trace": "", "node_modules/next/package.json": "{}"}).built_on_host
     assert app(tmp_path, **{".next/BUILD_ID": "x"}).built_on_host
+
+
+def test_a_file_too_large_to_be_what_its_name_says(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    with (tmp_path / "yarn.lock").open("wb") as file:
+        file.truncate(2**40)  # takes no room on the disk, and would take all of the memory
+    with pytest.raises(BadInputError, match="larger than 5 MB"):
+        detect(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["package.json", ".nvmrc", ".node-version"])
+def test_what_is_no_ordinary_file(tmp_path: Path, name: str) -> None:
+    lay_out(tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)  # reading it would wait for ever
+    with pytest.raises(BadInputError, match="no ordinary file"):
+        detect(tmp_path)

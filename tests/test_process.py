@@ -352,10 +352,8 @@ async def test_another_process_with_the_same_number_is_left_alone(tmp_path: Path
     stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)  # noqa: ASYNC220 - not ours
     try:
         note = {"pid": stranger.pid, "started": "long ago", "program": "terraform", "purpose": ""}
-        (tmp_path / "1.json").write_text(json.dumps(note))
-        (tmp_path / "2.json").write_text("{half")
-        (tmp_path / "3.json").write_text(json.dumps({**note, "pid": 2**22 + 1}))
-        (tmp_path / "4.json").write_text(json.dumps({**note, "pid": -1}))
+        (tmp_path / f"{stranger.pid}.json").write_text(json.dumps(note))
+        (tmp_path / f"{2**22 + 1}.json").write_text(json.dumps({**note, "pid": 2**22 + 1}))
         assert await process.end_survivors(tmp_path, pytest.fail) == 0
         assert stranger.poll() is None
         assert not list(tmp_path.glob("*"))  # noqa: ASYNC240
@@ -363,3 +361,52 @@ async def test_another_process_with_the_same_number_is_left_alone(tmp_path: Path
         stranger.kill()
         stranger.wait()
     assert await process.end_survivors(tmp_path / "never-made", pytest.fail) == 0
+
+
+NOTE = {"pid": 2**22 + 1, "started": "long ago", "program": "terraform", "purpose": ""}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("package.json", json.dumps(NOTE)),
+        ("7.json", json.dumps(NOTE)),
+        (f"{2**22 + 1}.txt", json.dumps(NOTE)),
+        (f"{2**22 + 1}.json", "{half"),
+        (f"{2**22 + 1}.json", "[" * 50_000),
+        (f"{2**22 + 1}.json", "[]"),
+        (f"{2**22 + 1}.json", json.dumps(NOTE) + " " * 100_000),
+        ("1.json", json.dumps({**NOTE, "pid": 1})),
+        ("2.json", '{"pid": Infinity, "started": "", "program": "", "purpose": ""}'),
+        ("3.json", json.dumps({**NOTE, "pid": "3"})),
+        ("4.json", json.dumps({**NOTE, "pid": 4, "purpose": None})),
+    ],
+    ids=str.split("word other-number other-suffix half deep list large init infinite text no-text"),
+)
+async def test_what_is_no_note_of_ours_is_left_alone(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert await process.end_survivors(tmp_path, pytest.fail) == 0
+    assert (tmp_path / name).read_text() == text
+
+
+async def test_notes_are_files_and_no_links(tmp_path: Path) -> None:
+    notes, other = tmp_path / "notes", tmp_path / "other"
+    notes.mkdir()
+    other.write_text(json.dumps(NOTE))
+    (notes / f"{2**22 + 1}.json").symlink_to(other)
+    (notes / "5.json").symlink_to("/dev/zero")
+    assert await process.end_survivors(notes, pytest.fail) == 0
+    assert len(list(notes.iterdir())) == 2
+
+
+async def test_notes_are_private_whoever_made_their_folder(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    notes.chmod(0o755)
+    seen: list[int] = []
+
+    def look(_: Sequence[str]) -> None:
+        seen.extend(path.stat().st_mode & 0o777 for path in (notes, *notes.iterdir()))
+
+    await process.stream([*SH, "sleep 0.5; echo now; sleep 0.5"], cwd=tmp_path, on_lines=look, notes=notes)
+    assert seen == [0o700, 0o600]

@@ -327,9 +327,9 @@ def test_what_the_person_has_is_not_said_twice() -> None:
     assert merged.startswith(before.rstrip("\n") + "\n\n# >>> ecrwiz")
     assert [line for line in merged.split("\n") if line and line[0] != "#"] == [
         *("/.ecrwiz/", "infra/.terraform", "!*.tfplan"),
-        *("*.tfstate", "*.tfstate.*"),
+        *("*.tfstate", "*.tfstate.*", "*.ecrwiz-backup*"),
     ]
-    complete = ".ecrwiz/\ninfra/.terraform/\n*.tfstate\n*.tfstate.*\n*.tfplan\n"
+    complete = ".ecrwiz/\ninfra/.terraform/\n*.tfstate\n*.tfstate.*\n*.tfplan\n*.ecrwiz-backup*\n"
     assert files(existing={".gitignore": complete})[".gitignore"] == complete
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ecrwiz.model.errors import MissingToolError, ToolFailedError
 from ecrwiz.model.results import PlannedChange
-from ecrwiz.services.terraform import State, Terraform, find_mirror
+from ecrwiz.services.terraform import State, Terraform, find_mirror, mirror
 from ecrwiz.services.terraform.knowledge import read_state
 from ecrwiz.services.terraform.mirror import mirror_config
 from ecrwiz.services.terraform.stream import Stream
@@ -65,13 +65,103 @@ def test_the_first_error_is_the_reason() -> None:
     assert Stream(lambda lines: None).failure("apply", 7) == "terraform apply failed: exit code 7."
 
 
+PROVIDER = Path("registry.terraform.io", "hashicorp", "aws")
+
+
+@pytest.fixture
+def nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's own mirrors do not count, and what lies above `tmp_path` (`/tmp`, say) counts as closed."""
+    is_ours = mirror._is_ours
+    monkeypatch.setattr(mirror, "_SEARCHED", (str(tmp_path / "searched"),))
+    monkeypatch.setattr(mirror, "_is_ours", lambda part: part in tmp_path.parents or is_ours(part))
+
+
+@pytest.mark.usefixtures("nowhere_else")
 def test_a_mirror_is_found_by_looking(tmp_path: Path) -> None:
+    assert find_mirror({"HOME": str(tmp_path)}) is None
+    searched = tmp_path / "searched" / "some" / "plugins"
+    (searched / PROVIDER).mkdir(parents=True)
+    assert find_mirror({"HOME": str(tmp_path)}) == searched
     plugins = tmp_path / ".terraform.d" / "plugins"
-    (plugins / "registry.terraform.io" / "hashicorp" / "aws").mkdir(parents=True)
+    (plugins / PROVIDER).mkdir(parents=True)
     assert find_mirror({"HOME": str(tmp_path)}) == plugins
     named = tmp_path / "mine"
-    (named / "registry.terraform.io" / "hashicorp" / "aws").mkdir(parents=True)
+    (named / PROVIDER).mkdir(parents=True)
+    named.chmod(0o777)  # the person's own word: taken as it is
     assert find_mirror({"HOME": str(tmp_path), "ECRWIZ_TERRAFORM_MIRROR": str(named)}) == named
+
+
+def test_a_mirror_below_a_folder_that_all_may_write_into_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror, "_SEARCHED", ())
+    shared = tmp_path / "shared"
+    plugins = shared / "home" / ".terraform.d" / "plugins"
+    (plugins / PROVIDER).mkdir(parents=True)
+    shared.chmod(0o1777)  # as /tmp: whoever comes first makes the folder
+    assert find_mirror({"HOME": str(shared / "home")}) is None
+
+
+@pytest.mark.usefixtures("nowhere_else")
+@pytest.mark.parametrize("mode", [0o777, 0o775, 0o1777])
+@pytest.mark.parametrize("part", ["", "registry.terraform.io", str(PROVIDER), str(PROVIDER / "5.0.0" / "program")])
+def test_a_mirror_that_others_may_write_into_is_not_taken(tmp_path: Path, part: str, mode: int) -> None:
+    plugins = tmp_path / ".terraform.d" / "plugins"
+    (plugins / PROVIDER / "5.0.0").mkdir(parents=True)
+    (plugins / PROVIDER / "5.0.0" / "program").write_text("")
+    assert find_mirror({"HOME": str(tmp_path)}) == plugins
+    (plugins / part).chmod(mode)
+    assert find_mirror({"HOME": str(tmp_path)}) is None
+
+
+@pytest.mark.usefixtures("nowhere_else")
+def test_a_mirror_of_another_user_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugins = tmp_path / ".terraform.d" / "plugins"
+    (plugins / PROVIDER).mkdir(parents=True)
+    assert find_mirror({"HOME": str(tmp_path)}) == plugins
+    if os.geteuid() == 0:
+        os.chown(plugins, 65534, 65534)
+    else:  # who cannot give a folder away becomes somebody else
+        monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    assert find_mirror({"HOME": str(tmp_path)}) is None
+
+
+@pytest.mark.usefixtures("nowhere_else")
+def test_a_mirror_behind_a_link_is_as_good_as_what_the_link_leads_over(tmp_path: Path) -> None:
+    store = tmp_path / "open" / "store"
+    (store / PROVIDER).mkdir(parents=True)
+    (tmp_path / ".terraform.d").mkdir()
+    (tmp_path / ".terraform.d" / "plugins").symlink_to("../open/store")
+    assert find_mirror({"HOME": str(tmp_path)}) == tmp_path / ".terraform.d" / "plugins"
+    (tmp_path / "open").chmod(0o777)
+    assert find_mirror({"HOME": str(tmp_path)}) is None
+
+
+@pytest.mark.usefixtures("nowhere_else")
+@pytest.mark.parametrize("variable", ["XDG_DATA_HOME", "XDG_DATA_DIRS"])
+def test_a_mirror_in_the_applications_folder_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    (tmp_path / "terraform" / "plugins" / PROVIDER).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    environ = {"HOME": str(tmp_path / "home")}
+    assert find_mirror({**environ, variable: str(tmp_path)}) == tmp_path / "terraform" / "plugins"
+    for relative in (".", "", f"../{tmp_path.name}"):
+        assert find_mirror({**environ, variable: relative}) is None
+    assert find_mirror({**environ, "XDG_DATA_DIRS": f":.:{tmp_path}"}) == tmp_path / "terraform" / "plugins"
+
+
+def test_the_mirrors_configuration_is_private_and_follows_no_link(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("mine")
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "terraform.tfrc").symlink_to(other)
+    path = mirror_config(tmp_path, tmp_path / "work")
+    assert other.read_text() == "mine"
+    assert not path.is_symlink()
+    path.chmod(0o644)
+    assert mirror_config(tmp_path, tmp_path / "work").stat().st_mode & 0o777 == 0o600
+    assert [item.name for item in (tmp_path / "work").iterdir()] == ["terraform.tfrc"]
 
 
 def test_the_mirrors_configuration_is_hcl_whatever_the_path(tmp_path: Path) -> None:

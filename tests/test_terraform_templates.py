@@ -38,6 +38,7 @@ class Infra:
         self.files = [name.removeprefix("infra/") for name in rendered if name.startswith("infra/")]
         # Before init, which installs the modules that the tests name, too.
         tests = {"infra/root.tftest.hcl": ROOT_TEST, "infra/module.tftest.hcl": MODULE_TEST}
+        tests |= {"infra/refuses.tftest.hcl": REFUSES_TEST, "infra/null.tftest.hcl": NULL_TEST}
         for name, text in {**rendered, **tests}.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -214,6 +215,34 @@ run "module" {{
 """
 
 
+def module_with_key(name: str, key: str, expected: str) -> str:
+    return f"""
+run "{name}" {{
+  command = plan
+
+  module {{
+    source = "./modules/ci_user"
+  }}
+
+  variables {{
+    project_id        = "blog"
+    env               = "prod"
+    pgp_key           = {key}
+    ecr_resource_arns = ["{REPOSITORY}"]
+  }}
+{expected}
+}}
+"""
+
+
+_EXPECTED = "  expect_failures = [var.pgp_key]"
+REFUSES_TEST = 'mock_provider "aws" {}\n' + "".join(
+    module_with_key(name, key, _EXPECTED)
+    for name, key in (("empty", '""'), ("keybase", '"keybase:someone"'), ("short", '"QUJD"'))
+)
+NULL_TEST = 'mock_provider "aws" {}\n' + module_with_key("null", "null", "")
+
+
 def test_what_would_be_made_at_the_root(infra: Infra) -> None:
     done = infra.run("test", "-no-color", "-filter=root.tftest.hcl")
     assert done.returncode == 0, done.stdout
@@ -224,6 +253,15 @@ def test_the_ci_user_may_push_to_its_repository_and_nothing_else(infra: Infra) -
     done = infra.run("test", "-no-color", "-filter=module.tftest.hcl")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed, 0 failed" in done.stdout
+
+
+def test_the_module_makes_no_access_key_without_a_key_to_encrypt_its_secret_to(infra: Infra) -> None:
+    done = infra.run("test", "-no-color", "-filter=refuses.tftest.hcl")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed, 0 failed" in done.stdout
+    done = infra.run("test", "-no-color", "-filter=null.tftest.hcl")
+    assert done.returncode == 1
+    assert "pgp_key" in done.stdout + done.stderr
 
 
 BAD = {

@@ -185,6 +185,7 @@ def test_github_repositories_that_are_none(value: str) -> None:
     "value",
     [
         *("http://api.github.com", "ftp://x", "", "https://", "https://a:b@c", "https://a?b", "https://a#b"),
+        *("https://:x@host", "https://@host", "https://api.github.com@evil.example"),
         *("https://a:99999", "https://a:0", "https://a b", "https://[::1", "file:///etc/passwd", "http://127.0.0.2.x"),
     ],
 )

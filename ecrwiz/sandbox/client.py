@@ -164,4 +164,5 @@ def stop(data_dir: Path) -> bool:
             return False
         os.kill(info.pid, signal.SIGTERM)
         await_free(layout)
+        shutil.rmtree(layout.root, ignore_errors=True)  # what a child of it wrote while it went
         return True

@@ -64,6 +64,11 @@ class Page(Screen[R], Generic[R]):
         yield Footer(show_command_palette=False)
         yield TooSmall(MIN_WIDTH, MIN_HEIGHT)
 
+    @property
+    def gone(self) -> bool:
+        """Whether it was closed; a worker that waited for something then has nothing to show it on."""
+        return self not in self.app.screen_stack
+
     def body(self) -> Iterable[Widget]:
         """The screen's own widgets."""
         return ()

@@ -63,12 +63,16 @@ class DestroyScreen(Page[bool]):
         for line in found:
             lines.add_row(Text("-"), Text(line))
         self._show(Group(Text("These will be removed for good:\n"), lines))
+        if self.gone:
+            return
         self.query_one("#ask", Static).update(Content(f"Type {name} and press enter to remove all of it:"))
         typed = self.query_one("#typed", Input)
         typed.disabled = False
         typed.focus()
 
     def _show(self, shown: str | Group) -> None:
+        if self.gone:
+            return
         self.query_one(Waiting).done()
         self.query_one("#things", Static).update(Content(shown) if isinstance(shown, str) else shown)
 

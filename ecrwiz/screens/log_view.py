@@ -70,6 +70,8 @@ class LogScreen(Page[None]):
     async def _read_on(self) -> None:
         while True:
             more = await asyncio.to_thread(self._chunk)
+            if self.gone:
+                return
             if more:
                 self._take(more)
             self._about()

@@ -77,8 +77,11 @@ class ReviewScreen(Page[Approvals | None]):
         try:
             found = await preview.preview(self.session.project, self._hear)
         except EcrwizError as error:
-            self.query_one(Waiting).done()
-            self._sum(f"✗ {error.message} {error.hint}")
+            if not self.gone:
+                self.query_one(Waiting).done()
+                self._sum(f"✗ {error.message} {error.hint}")
+            return
+        if self.gone:
             return
         self.query_one(Waiting).done()
         self._preview = found
@@ -89,6 +92,8 @@ class ReviewScreen(Page[Approvals | None]):
         self._show_marked()
 
     def _hear(self, lines: Sequence[str]) -> None:
+        if self.gone:
+            return
         said = next((plain(line).strip() for line in reversed(lines) if plain(line).strip()), "")
         self.query_one(Waiting).tell(said)
 

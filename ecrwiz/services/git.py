@@ -54,8 +54,12 @@ class GitState:
     remotes: dict[str, str] = field(default_factory=dict)
 
 
-async def describe(root: Path) -> GitState | None:
+async def describe(root: Path, apart: Sequence[str] = ()) -> GitState | None:
     """Read the state of a folder that may lie anywhere inside a repository's work tree.
+
+    Args:
+        root: the folder.
+        apart: files and folders directly in it whose changes do not make it dirty.
 
     Returns:
         None when git is not installed or the folder is in no repository.
@@ -63,7 +67,8 @@ async def describe(root: Path) -> GitState | None:
     Raises:
         ToolFailedError: git refuses to work there, for instance because another user owns the repository.
     """
-    status = await _git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--", ".")
+    paths = (".", *(f":(exclude,literal){name}" for name in apart))
+    status = await _git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--", *paths)
     remotes = await _git(root, "remote", "-v") if status is not None else None
     if status is None or remotes is None:
         return None

@@ -100,6 +100,19 @@ def test_everything_is_private(data: Path) -> None:
                 assert stat.S_IMODE(mode) == 0o600, path
 
 
+def test_the_supervisor_knows_nothing_of_who_the_person_is(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kept one lives on, and every process of this user can read the environment that it was given."""
+    for name in ("GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"):
+        monkeypatch.setenv(name, "hush-hush")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "ECRWIZ_IMAGE_TAG", "MOTO_X"):
+        monkeypatch.setenv(name, "hush-hush")
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/kept/bundle.pem")
+    with Sandbox.attach_or_start(data) as box:
+        environ = Path(f"/proc/{box.info.pid}/environ").read_bytes()
+    assert b"hush-hush" not in environ
+    assert b"AWS_CA_BUNDLE=/kept/bundle.pem" in environ
+
+
 def test_a_second_start_attaches(data: Path) -> None:
     with Sandbox.attach_or_start(data) as box:
         with Sandbox.attach_or_start(data) as second:

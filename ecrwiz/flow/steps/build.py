@@ -13,6 +13,9 @@ from ecrwiz.services import docker, files, git
 
 __all__ = ["STEP"]
 
+# Left out by .dockerignore, and written while other steps run: a change in them makes no other image.
+_NOT_IN_THE_IMAGE = ("infra", "ecrwiz.toml", ".gitignore", ".ecrwiz")
+
 
 async def _run(context: Context) -> BuildResult:
     answers, root = context.answers, context.paths.root
@@ -53,7 +56,7 @@ def _check_host_build(context: Context) -> None:
 
 async def _tag(view: View) -> tuple[str, str]:
     """The image's tag, and the commit it was built from (empty when there is none)."""
-    state = await git.describe(view.paths.root)
+    state = await git.describe(view.paths.root, apart=_NOT_IN_THE_IMAGE)
     revision = state.commit if state else ""
     if view.answers.image_tag:
         return view.answers.image_tag, revision

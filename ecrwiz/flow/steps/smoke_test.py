@@ -5,6 +5,7 @@ from __future__ import annotations
 from ecrwiz.flow.context import Context, Step, View
 from ecrwiz.flow.events import StepId
 from ecrwiz.model.results import BuildResult, SmokeResult
+from ecrwiz.services import files
 
 __all__ = ["LABEL", "STEP"]
 
@@ -25,7 +26,8 @@ async def _run(context: Context) -> SmokeResult:
         built.image_id,
         port=port,
         env={"PORT": str(port)},
-        labels={LABEL: built.image},
+        # What an earlier test of this very folder left behind is removed; another checkout's is not ours.
+        labels={LABEL: files.digest(str(context.paths.root))},
         seconds=context.tools.settings.smoke_seconds,
         on_lines=context.lines,
     )
