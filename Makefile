@@ -1,6 +1,6 @@
 # `make demo` and `make test` need nothing prepared: both see to the machine first (.ci/setup).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format engine-stop clean
+.PHONY: help setup demo test lint types format screenshots engine-stop clean
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
@@ -28,6 +28,9 @@ types: setup ## Check types
 
 format: setup ## Put the code into the project's format
 	@$(READY); ruff check --fix; ruff format
+
+screenshots: setup ## Take the pictures in docs/screenshots again
+	@$(READY); python docs/screenshots.py
 
 engine-stop: ## End the Docker engine that the set-up started
 	@.ci/engine stop

@@ -104,8 +104,26 @@ def commands(context: click.Context, root: Path, *, sandbox: bool, keep_sandbox:
 
 
 def _answers_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--set", "sets", multiple=True, metavar="KEY=VALUE",
-                        help="Give an answer, such as region=eu-west-1; may be repeated.")(function)  # fmt: skip
+    words = "Give an answer, such as region=eu-west-1; may be repeated."
+    return click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=words)(_also_here(function))
+
+
+def _also_here(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Take the global options behind the command too: people write them there."""
+
+    def note(context: click.Context, parameter: click.Parameter, value: Any) -> None:  # noqa: ANN401
+        door: _Door = context.obj
+        if parameter.name == "root" and value is not None:
+            door.root = value.absolute()
+        elif value:
+            door.sandbox = True
+            door.keep = door.keep or parameter.name == "keep_sandbox"
+
+    quiet: dict[str, Any] = {"hidden": True, "expose_value": False, "callback": note}
+    function = click.option("-C", "--project", "root", type=click.Path(path_type=Path), **quiet)(function)
+    for name in ("--sandbox", "--keep-sandbox"):
+        function = click.option(name, is_flag=True, **quiet)(function)
+    return function
 
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -189,9 +207,11 @@ def _world(door: _Door, *, build: bool = False) -> Iterator[None]:
     if not door.sandbox:
         yield
         return
+    from ecrwiz.flow.project import check_state_folder
     from ecrwiz.sandbox import Sandbox, base_image
     from ecrwiz.services import node_app, templates
 
+    asyncio.run(check_state_folder(door.root, _sandbox_folder(door)))
     app = node_app.detect(door.root)
     if build:
         base_image.ensure_base_image(templates.base_image(app), lambda text: click.echo(text, err=True))
@@ -203,6 +223,8 @@ def _world(door: _Door, *, build: bool = False) -> Iterator[None]:
         yield
     finally:
         box.close()
+        if box.started_and_gone:
+            base_image.forget_tags(box.info.registry)
 
 
 def _alone(work: Coroutine[Any, Any, _T]) -> _T:
@@ -231,11 +253,11 @@ async def _run(
     as_json: bool,
 ) -> int:
     project = await _open(door, sets)
-    from ecrwiz.console import drive
+    from ecrwiz.console import drive, print_receipt
 
     end = await drive(project, wanted, approvals, force=force, as_json=as_json)
     if end.exit_code == 0 and not as_json and not wanted:
-        _print_receipt(project)
+        print_receipt(project)
     return end.exit_code
 
 
@@ -319,12 +341,3 @@ async def _destroy(door: _Door, confirm: str, sets: tuple[str, ...], *, yes: boo
     approvals = Approvals(everything=True, inventory=lines)
     end = await drive(project, (StepId.DESTROY,), approvals, force=True, as_json=as_json)
     return end.exit_code
-
-
-def _print_receipt(project: Project) -> None:
-    from ecrwiz.flow.receipt import receipt
-
-    for title, rows in receipt(project):
-        click.echo(f"\n{title}")
-        for label, value in rows:
-            click.echo(plain(f"  {label:<11} {value}"))

@@ -19,10 +19,21 @@ from ecrwiz.flow.context import Approvals
 from ecrwiz.flow.engine import Engine
 from ecrwiz.flow.events import Asked, Event, Failure, Question, Reply, RunFinished, Status, StepId
 from ecrwiz.flow.project import Project
+from ecrwiz.flow.receipt import receipt
 from ecrwiz.model.errors import EcrwizError
 from ecrwiz.model.redact import Secret, plain
 
-__all__ = ["Json", "Plain", "Reporter", "ask_in_terminal", "drive", "failure_event", "failure_lines", "glyph"]
+__all__ = [
+    "Json",
+    "Plain",
+    "Reporter",
+    "ask_in_terminal",
+    "drive",
+    "failure_event",
+    "failure_lines",
+    "glyph",
+    "print_receipt",
+]
 
 _GLYPHS = {
     Status.OK: "✓",
@@ -265,3 +276,11 @@ def _ask(engine: Engine, event: Asked, plain: Plain | None) -> None:
         loop.call_soon_threadsafe(done, reply)
 
     ask_in_terminal(question, from_thread)
+
+
+def print_receipt(project: Project) -> None:
+    """Say what exists now."""
+    for title, rows in receipt(project):
+        click.echo(f"\n{title}")
+        for label, value in rows:
+            click.echo(plain(f"  {label:<11} {value}"))

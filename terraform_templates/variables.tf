@@ -46,8 +46,8 @@ variable "ci_user_pgp_key" {
   description = <<-EOT
     The public half of an OpenPGP key, base64 without armor. AWS shows a new access key's secret once, to
     Terraform; with this key Terraform keeps it encrypted, so that no state, plan or output holds it in
-    plain text. ecrwiz makes the key, keeps its private half in your keyring and sets this variable through
-    TF_VAR_ci_user_pgp_key. It is not in terraform.tfvars because it belongs to one access key only.
+    plain text. ecrwiz makes the key, keeps its private half in your keyring and sets this variable in
+    ci_user_key.auto.tfvars. It is not in terraform.tfvars because it belongs to one access key only.
   EOT
   type        = string
 

@@ -123,6 +123,7 @@ class Engine:
         return end
 
     def _begin(self, steps: tuple[StepId, ...]) -> None:
+        files.private_folder(self.project.paths.state)
         self.project.journal.reload()
         self.project.save_answers()
         logs = self.project.paths.logs

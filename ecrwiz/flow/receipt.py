@@ -39,5 +39,5 @@ def receipt(project: Project) -> tuple[Section, ...]:
         rows += [("variables", ", ".join(exported.variables))]
         sections.append(("GitHub", rows))
     if made:
-        sections.append(("Remove it all", [("command", f"ecrwiz destroy --confirm {project.answers.project_id}")]))
+        sections.append(("Remove it all", [("command", "ecrwiz destroy")]))
     return tuple((title, tuple(rows)) for title, rows in sections)

@@ -80,10 +80,12 @@ def check_names_together(project_id: str, env: str, app: str) -> None:
     if len(user) > IAM_USER_LIMIT:
         room = len(project_id) + IAM_USER_LIMIT - len(user)
         shorter = project_id[: max(room, 0)].rstrip("._-")
-        advice = f"; {shorter} would work" if shorter else ": shorten env too"
+        if shorter:
+            advice = f"with env {env}, project_id may have {room}; {shorter} would work"
+        else:
+            advice = "env is too long for any project_id; dev would work"
         raise ValueError(
-            f"The IAM user {user} would be {len(user)} characters long and IAM allows {IAM_USER_LIMIT}: "
-            f"with env {env}, project_id may have {max(room, 0)}{advice}."
+            f"The IAM user {user} would be {len(user)} characters long and IAM allows {IAM_USER_LIMIT}: {advice}."
         )
     repository = repository_name(project_id, app)
     if len(repository) > ECR_NAME_LIMIT:

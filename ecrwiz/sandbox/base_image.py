@@ -6,6 +6,7 @@ The image on this machine is taken when it is there, else it is pulled, else a s
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import re
@@ -27,7 +28,7 @@ from ecrwiz.model.errors import MissingToolError, ToolFailedError
 from ecrwiz.sandbox import stand_in
 from ecrwiz.sandbox.machine import Machine
 
-__all__ = ["ensure_base_image"]
+__all__ = ["ensure_base_image", "forget_tags"]
 
 _PULL_SILENCE = 20
 """Seconds without a word from the engine after which a registry counts as out of reach."""
@@ -42,6 +43,18 @@ _LONG = 600
 """Seconds that saving or loading a whole image may take."""
 
 _ENGINE_ERRORS = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, StoreError)
+
+
+def forget_tags(registry: str) -> None:
+    """Remove the names that pushes to a sandbox's registry, which is gone, left in the engine; the images stay."""
+    prefix = registry.removeprefix("http://") + "/"
+    try:
+        with contextlib.closing(docker.from_env(timeout=_QUICK)) as engine:
+            tags = [tag for image in engine.images.list() for tag in image.tags if tag.startswith(prefix)]
+            for tag in tags:
+                engine.images.remove(tag, noprune=True)
+    except _ENGINE_ERRORS:
+        return  # names that cost nothing; no engine, no names
 
 
 def ensure_base_image(reference: str, say: Callable[[str], None]) -> bool:

@@ -52,6 +52,7 @@ class Sandbox:
         self.data_dir = data_dir
         self.info = info
         self._process = process
+        self._gone = False
 
     @classmethod
     def attach_or_start(cls, data_dir: Path, keep: bool = False) -> Self:
@@ -83,6 +84,11 @@ class Sandbox:
     def started(self) -> bool:
         """Whether this process started it."""
         return self._process is not None
+
+    @property
+    def started_and_gone(self) -> bool:
+        """Whether this process started it and it has ended with `close`."""
+        return self._gone
 
     @property
     def remove(self) -> tuple[str, ...]:
@@ -124,6 +130,7 @@ class Sandbox:
             _left_running.append(self._process)
         else:
             await_end(self._process)
+            self._gone = True
         self._process = None
 
     def __enter__(self) -> Self:

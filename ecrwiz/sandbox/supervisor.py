@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 _MAX_SOCKET_FOLDER: Final = 80  # bytes; a Unix socket's whole path may have 107
+_LOOK_SECONDS: Final = 2.0
 _DEFAULT_REGION: Final = "us-east-1"
 _log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class _Supervisor:
             info.write(self._layout.info)
             _say({"ready": True})
             _log.info("ready: %r", info)
-            await self._ending.wait()
+            await self._until_ended()
         finally:
             self._layout.info.unlink(missing_ok=True)
             if front is not None:
@@ -102,6 +103,13 @@ class _Supervisor:
             for part in reversed(self._parts):
                 part.stop()
             _log.info("ended")
+
+    async def _until_ended(self) -> None:
+        """Until somebody ends it, or its folder is gone: then nobody could find it again."""
+        while self._layout.marker.exists():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _LOOK_SECONDS)
+                return
 
     def remove(self) -> None:
         """Remove the sandbox's folder and the sockets."""

@@ -24,7 +24,7 @@ def changes(project: Project) -> tuple[tuple[RenderedFile, FileChange], ...]:
     root = project.paths.root
 
     def existing(path: str) -> str | None:
-        return files.read_text(root / path)
+        return files.read_text(root / path, inside=root)
 
     rendered = templates.render(project.answers, project.need_app(), existing)
     infra = project.paths.infra
@@ -54,7 +54,7 @@ async def _run(context: Context) -> RenderResult:
             same.append(file.path)
         elif file.path not in keep:
             if change.kind == "changed":
-                backups.append(files.backup(path).relative_to(context.paths.root).as_posix())
+                backups.append(files.backup(path, inside=context.paths.root).relative_to(context.paths.root).as_posix())
                 context.say(f"kept a copy: {backups[-1]}")
             files.write_atomic(path, file.text, executable=file.executable, inside=context.paths.root)
             written.append(file.path)
