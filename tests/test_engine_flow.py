@@ -132,7 +132,8 @@ async def test_an_error_in_ecrwiz_shows_no_traceback_and_logs_it(steps: FakeStep
     error = heard.ends()[StepId.RENDER].error
     assert error is not None
     assert "inner words" not in f"{error.message}{error.hint}"
-    log = next(project.paths.logs.glob("*/render.log")).read_text()
+    log = next(project.paths.logs.glob("*/tracebacks.log")).read_text()
+    assert "ZeroDivisionError:" not in next(project.paths.logs.glob("*/render.log")).read_text()
     assert "ZeroDivisionError: inner words" in log
     assert end.exit_code == 1
 

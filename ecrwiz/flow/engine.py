@@ -30,7 +30,7 @@ from ecrwiz.flow.events import (
 from ecrwiz.flow.journal import Record, as_json, need_missing
 from ecrwiz.flow.project import Project
 from ecrwiz.flow.runbook import STEPS, stand
-from ecrwiz.flow.runlog import RunLog, new_run_id
+from ecrwiz.flow.runlog import TRACEBACKS, RunLog, new_run_id
 from ecrwiz.model.errors import EcrwizError
 from ecrwiz.model.redact import plain
 from ecrwiz.services import advice, files, process
@@ -246,7 +246,7 @@ class Engine:
             return replace(finished, note=second.message)
 
     def _bug(self, step: Step, error: Exception) -> Failure:
-        where = self._log.path(step.id) if self._log else self.project.paths.logs
+        where = self._log.folder / f"{TRACEBACKS}.log" if self._log else self.project.paths.logs
         kind = type(error).__name__
         return Failure(
             f"{step.id} stopped on an error in ecrwiz itself ({kind}).",

@@ -14,8 +14,9 @@ from ecrwiz.model.errors import EcrwizError
 from ecrwiz.model.redact import Redactor, plain
 from ecrwiz.services import files
 
-__all__ = ["RunLog", "new_run_id"]
+__all__ = ["TRACEBACKS", "RunLog", "new_run_id"]
 
+TRACEBACKS = "tracebacks"
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}(-[0-9]+)?")
 
 
@@ -59,8 +60,9 @@ class RunLog:
                 pass
 
     def trace(self, step: StepId, error: BaseException, redact: Redactor) -> None:
-        """Write a traceback, which no screen ever shows."""
-        self._lines(step, redact("".join(traceback.format_exception(error))).splitlines())
+        """Write a traceback, into a file of its own: a person reads the steps' logs on the screen."""
+        text = redact("".join(traceback.format_exception(error)))
+        self._lines(TRACEBACKS, [f"# {step}", *text.splitlines()])
 
     def path(self, step: StepId) -> Path:
         """The file of a step."""
@@ -75,15 +77,15 @@ class RunLog:
                 self._give_up(error)
         self._open.clear()
 
-    def _lines(self, step: StepId, lines: list[str] | tuple[str, ...]) -> None:
+    def _lines(self, name: str, lines: list[str] | tuple[str, ...]) -> None:
         if self.broken:
             return
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ ")
         try:
-            file = self._open.get(step)
+            file = self._open.get(name)
             if file is None:
-                file = self._open[step] = self.path(step).open("a", encoding="utf-8", errors="replace")
-                self.path(step).chmod(0o600)
+                file = self._open[name] = (self.folder / f"{name}.log").open("a", encoding="utf-8", errors="replace")
+                (self.folder / f"{name}.log").chmod(0o600)
             file.writelines(f"{now}{plain(line)}\n" for line in lines)
             file.flush()
         except OSError as error:
