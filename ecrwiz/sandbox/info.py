@@ -125,11 +125,14 @@ def lock(file: Path, *, wait: bool) -> IO[bytes] | None:
 
 
 def is_locked(file: Path) -> bool:
-    """Whether somebody holds the lock."""
-    if not file.exists():
+    """Whether somebody holds the lock; nothing is made, for the folder may be going just now."""
+    try:
+        stream = file.open("rb")
+    except FileNotFoundError:
         return False
-    held = lock(file, wait=False)
-    if held is None:
-        return True
-    held.close()
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two who look do not see each other
+        except BlockingIOError:
+            return True
     return False

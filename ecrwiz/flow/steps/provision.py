@@ -143,7 +143,10 @@ async def _agree(context: Context, plan: Plan, expected: tuple[str, ...]) -> Non
     lost = [
         change.address
         for change in plan.changes
-        if change.action in ("delete", "replace") and infra.is_ours(change.address) and change.address not in expected
+        if change.action in ("delete", "replace")
+        and infra.is_ours(change.address)
+        and change.address not in expected
+        and change.reason != "tainted"  # what a run that was cut left half-made is of no use to anybody
     ]
     if agreed.plan == frozenset(plan.changes) or (agreed.everything and not lost):
         return
