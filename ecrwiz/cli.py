@@ -96,6 +96,8 @@ def commands(context: click.Context, root: Path, *, sandbox: bool, keep_sandbox:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         click.echo(context.get_help())
         return 0
+    for name in ("COLUMNS", "LINES"):  # exported by some shells, they would hold the screen at that size for good
+        os.environ.pop(name, None)
     with _world(door, build=True):
         project = asyncio.run(_open(door, ()))
         from ecrwiz.app import EcrwizApp

@@ -25,6 +25,8 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         if name.startswith(_TAKEN_OUT) and name not in _KEPT:
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("COLUMNS", "LINES"):  # xdist sets them, and Textual would take them for the terminal's size
+        monkeypatch.delenv(name, raising=False)
 
 
 NEXT_APP = {

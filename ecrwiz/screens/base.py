@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Footer
@@ -79,17 +78,6 @@ class Page(Screen[R], Generic[R]):
         self.session.events.subscribe(self, self._news)
         self.set_interval(0.5, self._tick)
         self._tick()
-        self._fit()
-
-    def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002
-        """A window that is too small says so, whatever is shown."""
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
-        # Not by a breakpoint's class: on a busy machine the change of style was at times not drawn.
-        width, height = self.app.size
-        self.query_one(TooSmall).display = width < MIN_WIDTH or height < MIN_HEIGHT
-        self.refresh(layout=True)
 
     def on_run_events(self, events: tuple[Event, ...]) -> None:
         """Something happened in the run; the state already holds it."""
