@@ -223,7 +223,7 @@ STEPS: Sequence[dict[str, Any]] = [
     {"stream": " ---> Running in f8148237523e\n"},
     {"stream": "before\n"},
     {"stream": "\x1b[91mnpm error code E404\n\x1b[0m"},
-    {"stream": "npm error A complete log of this run can be found in: /root/.npm\n"},
+    {"stream": "npm error A complete log of this run can be found in: /home/node/.npm\n"},
     {"stream": "Removing intermediate container f8148237523e\n"},
 ]
 

@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 __all__ = ["DestroyScreen"]
 
 
-class DestroyScreen(Page[bool]):
-    """Gives True when the person typed the project's id."""
+class DestroyScreen(Page[tuple[str, ...]]):
+    """Gives the list that was shown when the person typed the project's id below it, and None otherwise."""
 
     SCOPE = "destroy"
     TITLE_TEXT = "Destroy"
     BINDINGS: ClassVar[list[BindingType]] = bindings("destroy")
     AUTO_FOCUS = ""
+
+    _found: tuple[str, ...] = ()
 
     def body(self) -> Iterable[Widget]:
         """What will go, and the field."""
@@ -52,7 +54,7 @@ class DestroyScreen(Page[bool]):
         project = self.session.project
         try:
             name = project.answers.project_id
-            found = await destroy.inventory(project)
+            self._found = found = await destroy.inventory(project)
         except EcrwizError as error:
             self._show(f"✗ {error.message}\n{error.hint}")
             return
@@ -81,11 +83,11 @@ class DestroyScreen(Page[bool]):
         event.stop()
         wanted = self.session.project.answers.project_id
         if event.value.strip() == wanted:
-            self.dismiss(True)
+            self.dismiss(self._found)
         else:
             note = f"✗ That is not {wanted}; nothing was removed."
             self.query_one("#note", Static).update(Content(note))
 
     def action_back(self) -> None:
         """Nothing is removed."""
-        self.dismiss(False)
+        self.dismiss(None)

@@ -274,8 +274,8 @@ class MenuScreen(Page[None]):
             self.notify("Destroy needs usable answers; e changes them.", severity="warning", markup=False)
             return
 
-        def typed(yes: bool | None) -> None:
-            if yes:
-                self._start((StepId.DESTROY,), force=True, approvals=Approvals(everything=True))
+        def typed(shown: tuple[str, ...] | None) -> None:
+            if shown is not None:  # what was shown, and nothing else, is what they agreed to
+                self._start((StepId.DESTROY,), force=True, approvals=Approvals(everything=True, inventory=shown))
 
         self.app.push_screen(DestroyScreen(self.session), typed)

@@ -1,0 +1,42 @@
+"""`ecrwiz.toml`: comments and order survive, values come back as they were."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecrwiz.model.errors import BadInputError
+from ecrwiz.services import answers_file
+
+
+def test_comments_order_and_foreign_layout_survive() -> None:
+    before = '# mine\nregion = "eu-west-1"   # near\n\nport = 3000\n'
+    after = answers_file.dumps(before, {"port": "8080", "env": "prod", "region": "eu-west-1"})
+    assert after == '# mine\nregion = "eu-west-1"   # near\n\nport = 8080\nenv = "prod"\n'
+
+
+def test_a_new_file_says_what_it_is() -> None:
+    text = answers_file.dumps(None, {"project_id": "shop"})
+    assert text.startswith("# Answers for ecrwiz")
+    assert answers_file.loads(text) == {"project_id": "shop"}
+
+
+def test_nothing_changed_is_byte_identical() -> None:
+    text = answers_file.dumps(None, {"project_id": "shop", "port": "3000"})
+    assert answers_file.dumps(text, {"project_id": "shop", "port": "3000"}) == text
+
+
+@given(st.text())
+def test_any_text_comes_back(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return  # half a surrogate pair is no text that a file could hold
+    assert answers_file.loads(answers_file.dumps(None, {"app": value})) == {"app": value}
+
+
+@pytest.mark.parametrize("text", ["port = ", "a = [1]", "[section]\nx = 1", "flag = true", "port = 1.5"])
+def test_what_cannot_be_used_is_told(text: str) -> None:
+    with pytest.raises(BadInputError, match=r"ecrwiz\.toml"):
+        answers_file.loads(text)
