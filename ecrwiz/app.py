@@ -41,6 +41,7 @@ class EcrwizApp(App[int]):
 
     Args:
         project: what `open_project` gave.
+        world: a word for what is not the real AWS, such as `sandbox`; shown on every screen.
     """
 
     CSS_PATH = "app.tcss"
@@ -61,9 +62,9 @@ class EcrwizApp(App[int]):
         Binding("ctrl+c", "help_quit", show=False, system=True),
     ]
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, world: str = "") -> None:
         super().__init__()
-        self.session = Session(self, project)
+        self.session = Session(self, project, world)
         self._questions: deque[Question] = deque()
         self._asking: tuple[Question, QuestionModal] | None = None
         self._leaving: asyncio.Task[None] | None = None

@@ -102,7 +102,7 @@ def commands(context: click.Context, root: Path, *, sandbox: bool, keep_sandbox:
         project = asyncio.run(_open(door, ()))
         from ecrwiz.app import EcrwizApp
 
-        return EcrwizApp(project).run() or 0
+        return EcrwizApp(project, "sandbox" if door.sandbox else "").run() or 0
 
 
 def _answers_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -49,13 +49,17 @@ class Page(Screen[R], Generic[R]):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
-        self._bar = TopBar(self.title_text())
+        self._bar = TopBar(self._headline())
 
     def title_text(self) -> str:
         """The screen's name, with the project's when it is known."""
         answers = self.session.project.resolved.answers
         which = f" · {answers.project_id} ({answers.env})" if answers else ""
         return f"ecrwiz · {self.TITLE_TEXT}{which}"
+
+    def _headline(self) -> str:
+        world = self.session.world
+        return f"{self.title_text()} · {world}" if world else self.title_text()
 
     def compose(self) -> ComposeResult:
         """Top line, body, footer."""
@@ -90,7 +94,7 @@ class Page(Screen[R], Generic[R]):
         self._tick()
 
     def _tick(self) -> None:
-        self._bar.set_title(self.title_text())
+        self._bar.set_title(self._headline())
         self._bar.set_state(self._run_state())
         if self.session.busy:
             self.on_second()

@@ -42,14 +42,16 @@ class Session:
 
     Attributes:
         project: the project.
+        world: a word for what is not the real AWS, shown on every screen; else empty.
         engine: runs its steps.
         run: the present or the last run.
         draft: field values that were typed in the form and not saved.
         events: what happened, published at most twenty times a second; the state already holds it.
     """
 
-    def __init__(self, app: App[int], project: Project) -> None:
+    def __init__(self, app: App[int], project: Project, world: str = "") -> None:
         self.project = project
+        self.world = world
         self.engine = Engine(project, self._hear)
         self.run = RunState()
         self.draft: dict[str, str] = {}
