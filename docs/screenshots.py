@@ -71,7 +71,7 @@ async def visit(root: Path) -> None:
         await camera.take("review-file")
         await pilot.press("g")
         await camera.front("RunScreen")
-        both = (StepId.BUILD, StepId.PROVISION)  # the build may be over soon: its layers may be in the cache
+        both = (StepId.BUILD, StepId.PROVISION)
         await camera.until(lambda: all(len(app.session.run.view(step).lines) > 3 for step in both))
         await camera.take("run")
         await camera.until(lambda: not app.session.busy)
@@ -99,6 +99,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ecrwiz-shots-") as folder:
         root = sample.lay_out(Path(folder) / "blog")
+        (root / "public" / "taken.txt").write_text(folder)  # else the engine would build from its cache, at once
         base_image.ensure_base_image(templates.base_image(node_app.detect(root)), print)
         box = Sandbox.attach_or_start(root / ".ecrwiz" / "sandbox", keep=False)
         try:
