@@ -17,6 +17,7 @@ import pytest
 
 from ecrwiz.model.errors import MissingToolError, ToolFailedError
 from ecrwiz.services import process
+from ecrwiz.services.process import notes as child_notes
 from ecrwiz.services.process.child import group_lives
 from ecrwiz.services.process.lines import LineSplitter
 
@@ -231,6 +232,7 @@ def test_a_loop_that_closes_ends_the_child(tmp_path: Path) -> None:
 import asyncio
 from pathlib import Path
 from ecrwiz.services import process
+from ecrwiz.services.process import notes as child_notes
 async def main():
     run = process.stream(["bash", "-c", "echo $$; sleep 60"], cwd=Path("."), on_lines=print)
     task = asyncio.create_task(run)
@@ -314,6 +316,7 @@ SURVIVOR = """
 import asyncio, sys
 from pathlib import Path
 from ecrwiz.services import process
+from ecrwiz.services.process import notes as child_notes
 argv = [sys.executable, "-u", "-c", sys.argv[2]]
 notes = Path(sys.argv[1])
 run = process.stream(argv, cwd=Path("."), on_lines=print, notes=notes, purpose="terraform apply")
@@ -346,6 +349,21 @@ time.sleep(60)
     assert mark.read_text() == "saved"
     assert said == [f"terraform apply (process {pid}) still runs since an earlier start was killed; stopping it."]
     assert not list(notes.iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="told apart by /proc, which this system lacks")
+async def test_what_a_dead_child_left_in_its_group_is_ended(tmp_path: Path) -> None:
+    """As Terraform's provider is left when Terraform dies of a closed pipe."""
+    script = "sleep 60 & sleep 1"
+    child = await asyncio.create_subprocess_exec("sh", "-c", script, start_new_session=True)
+    await child_notes.write_note(tmp_path, child.pid, "terraform", "")
+    assert await child.wait() == 0
+    os.killpg(child.pid, 0)  # the helper lives on
+    said: list[str] = []
+    assert await process.end_survivors(tmp_path, said.append) == 1
+    assert "left running" in said[0]
+    assert not group_lives(child.pid)
+    assert child_notes._load(tmp_path) == []
 
 
 async def test_another_process_with_the_same_number_is_left_alone(tmp_path: Path) -> None:

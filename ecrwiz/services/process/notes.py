@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import os
 import re
+import signal
 import stat
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,7 +16,7 @@ from pathlib import Path
 
 from ecrwiz.model.errors import ToolFailedError
 from ecrwiz.model.redact import clean_line
-from ecrwiz.services.process.child import HAS_PROC, Child, Ladder, child_environment, spawn, stat_fields
+from ecrwiz.services.process.child import HAS_PROC, Child, Ladder, child_environment, group_lives, spawn, stat_fields
 
 __all__ = ["end_survivors", "write_note"]
 
@@ -62,6 +64,9 @@ async def end_survivors(notes: Path, say: Callable[[str], None]) -> int:
             say(f"{clean_line(what)} (process {note.pid}) still runs since an earlier start was killed; stopping it.")
             await _stop(note)
             stopped += 1
+        elif await _end_helpers(note):
+            say(f"Ended what {clean_line(note.program)} left running when an earlier start was killed.")
+            stopped += 1
         path.unlink(missing_ok=True)
     return stopped
 
@@ -70,6 +75,27 @@ async def _stop(note: _Note) -> None:
     ladder = Ladder(note.pid, 60.0)
     while ladder.tick() and await _start_time(note.pid) == note.started:  # noqa: ASYNC110 - see below
         await asyncio.sleep(0.1)  # not our child: nothing tells us when it ends
+
+
+async def _end_helpers(note: _Note) -> bool:
+    """End what a dead child left in its group, such as Terraform's provider; False when there is nothing.
+
+    While one of them lives, the system gives the group's number to nobody else, so a group without its leader
+    is still that child's.
+    """
+    leader = stat_fields(note.pid)
+    if not HAS_PROC or not note.started.startswith(_boot()) or (leader and leader[0] != "Z"):
+        return False
+    if not group_lives(note.pid):
+        return False
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(note.pid, number)
+        for _ in range(30):
+            if not group_lives(note.pid):
+                return True
+            await asyncio.sleep(0.1)
+    return True
 
 
 def _save(notes: Path, note: _Note) -> Path:
@@ -123,8 +149,12 @@ async def _start_time(pid: int) -> str:
 
 def _from_proc(pid: int) -> str:
     fields = stat_fields(pid)
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    return f"{boot} {fields[19]}" if len(fields) > 19 and fields[0] != "Z" else ""
+    return f"{_boot()} {fields[19]}" if len(fields) > 19 and fields[0] != "Z" else ""
+
+
+def _boot() -> str:
+    """What this start of the system is called."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
 
 
 async def _from_ps(pid: int) -> str:
