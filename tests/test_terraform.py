@@ -253,7 +253,7 @@ def test_a_state_is_read_with_modules_and_indexes() -> None:
             "mode": "managed",
             "type": "a",
             "name": "c",
-            "instances": [{"index_key": "k", "attributes": {}}, {"index_key": 0, "attributes": {}}],
+            "instances": [{"index_key": "k", "attributes": None}, {"index_key": 0, "status": "tainted"}],
         },
     ]
     state = read_state(json.dumps({"version": 4, "outputs": {"o": {"value": 1}}, "resources": resources}))

@@ -39,7 +39,8 @@ def read_state(text: str) -> State:
             raise ValueError(data["version"])
         outputs = {name: item["value"] for name, item in data["outputs"].items()}
         resources = {
-            _address(resource, instance): instance["attributes"]
+            # What a run that was cut left half-made may have none yet.
+            _address(resource, instance): instance.get("attributes") or {}
             for resource in data["resources"]
             if resource["mode"] == "managed"
             for instance in resource["instances"]
