@@ -87,5 +87,5 @@ async def _plan(project: Project, infra_folder: Path, work: Path, on_lines: OnLi
     state = await terraform.state()
     infra.check_state(project.answers, state, who.account)
     infra.see_to_public_key(infra_folder)
-    replace = await keys_to_replace(view, state, who.account)
+    replace = await keys_to_replace(view, state, who.account, project.journal.get(StepId.PROVISION))
     return await terraform.plan(work / "plan", replace=replace or (), lock=False)

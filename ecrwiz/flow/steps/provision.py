@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from ecrwiz.flow import ci_key, infra
 from ecrwiz.flow.context import Context, Step, View
 from ecrwiz.flow.events import Question, Status, StepId
-from ecrwiz.flow.journal import need_missing
+from ecrwiz.flow.journal import Record, need_missing
 from ecrwiz.model.errors import BadInputError, EcrwizError, MissingToolError, ToolFailedError
 from ecrwiz.model.results import Plan, ProvisionResult
 from ecrwiz.services import aws, files, openpgp
@@ -19,6 +19,7 @@ from ecrwiz.services.terraform import State
 
 __all__ = ["STEP", "keys_to_replace"]
 
+_NOT_FINISHED = (Status.RUNNING, Status.CANCELLED, Status.FAILED, Status.STALE)
 _IAM_QUOTA = 2  # access keys a user may have
 
 
@@ -33,7 +34,7 @@ async def _run(context: Context) -> ProvisionResult:
     infra.check_state(context.answers, state, who.account)
     infra.see_to_public_key(context.paths.infra)
     state = await infra.adopt(context, terraform, state)
-    replace = await keys_to_replace(context, state, who.account, forced=context.forced)
+    replace = await keys_to_replace(context, state, who.account, context.before, forced=context.forced)
     if replace is not None:
         await _clear_lost_keys(context, state)
         await _fresh_key_pair(context, who.account)
@@ -58,15 +59,19 @@ def _result(state: State) -> ProvisionResult:
     return ProvisionResult(**{name: str(state.outputs[name]) for name in fields})
 
 
-async def keys_to_replace(view: View, state: State, account: str, *, forced: bool = False) -> tuple[str, ...] | None:
+async def keys_to_replace(
+    view: View, state: State, account: str, before: Record | None, *, forced: bool = False
+) -> tuple[str, ...] | None:
     """None when the access key stays; else the addresses to replace (none when there is no key yet)."""
     if infra.ACCESS_KEY not in state.resources:
         return ()
     known, encrypted = str(state.outputs.get("aws_iam_access_id")), str(state.outputs.get("aws_iam_access_key"))
     if await ci_key.is_readable(view, account, known, encrypted):
         return None
-    # Asked for by name, provision makes a new key when this one cannot be read; else only if nobody uses it.
-    return None if ci_key.is_in_use(view, known) and not forced else (infra.ACCESS_KEY,)
+    # An unreadable key may be in use elsewhere (this is another machine, say): it is replaced when that was asked
+    # for by name, or when this folder's own journal tells that it was lost here before it was put anywhere.
+    lost = before is not None and before.status in _NOT_FINISHED and not ci_key.is_in_use(view, known)
+    return (infra.ACCESS_KEY,) if forced or lost else None
 
 
 async def _clear_lost_keys(context: Context, state: State) -> None:
