@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import time
@@ -55,15 +56,30 @@ class Terminal:
         """Whether a full-screen program holds the screen."""
         return self._do("display-message", "-t", _SESSION, "-p", "#{alternate_on}").strip() == "1"
 
-    def wait(self, shown: str | Callable[[str], bool], seconds: float = 30) -> str:
-        """Wait until a text is on the screen, or a condition holds, and give the screen."""
+    def wait(self, *shown: str | Callable[[str], bool], seconds: float = 30) -> str:
+        """Wait until all of these texts are on the screen and all conditions hold, and give that one screen.
+
+        Screens are painted piece by piece: what a test expects of a screen belongs into one wait, not into an
+        assertion on what another wait gave.
+        """
         deadline = time.monotonic() + seconds
         while True:
             screen = self.screen()
-            if shown in screen if isinstance(shown, str) else shown(screen):
+            missing = [item for item in shown if not (item in screen if isinstance(item, str) else item(screen))]
+            if not missing:
                 return screen
-            assert time.monotonic() < deadline, f"after {seconds} s {shown!r} is not on the screen:\n{screen}"
+            assert time.monotonic() < deadline, f"after {seconds} s {missing!r} is not on the screen:\n{screen}"
             time.sleep(0.1)
+
+    def until(self, key: str, pattern: str, presses: int = 20) -> str:
+        """Press a key until a pattern is on the screen: one press at a time, each given time to show."""
+        for _ in range(presses):
+            for _ in range(10):
+                if re.search(pattern, screen := self.screen()):
+                    return screen
+                time.sleep(0.05)
+            self.keys(key)
+        raise AssertionError(f"{presses} times {key} did not bring {pattern!r}:\n{self.screen()}")
 
     def end(self) -> None:
         """End the server and what runs in it."""

@@ -50,17 +50,13 @@ def _processes(*words: str) -> list[int]:
 
 def test_the_first_time(world: World, screen: Terminal) -> None:
     _open(screen, world)
-    form = screen.wait("Answers", 60)
-    assert "from package.json" in form
-    assert "web/blog/nextjs" in form
+    screen.wait("Answers", "from package.json", "web/blog/nextjs", seconds=60)
     screen.keys("C-n")
-    review = screen.wait("5 to add", 60)
-    assert "Dockerfile" in review
+    screen.wait("5 to add", "Dockerfile", seconds=60)
     assert not (world.root / "Dockerfile").exists(), "a review writes nothing"
     screen.keys("g")
-    screen.wait("ecrwiz · Run", 10)
-    receipt = screen.wait("Receipt", 240)
-    assert "HTTP 200 with PORT=5000" in receipt
+    screen.wait("ecrwiz · Run", seconds=10)
+    screen.wait("Receipt", "HTTP 200 with PORT=5000", seconds=240)
     screen.keys("Escape")
     screen.wait("ecrwiz · Home")
     screen.wait(lambda text: text.count("fresh") == 7)
@@ -72,15 +68,15 @@ def test_the_first_time(world: World, screen: Terminal) -> None:
 
 def test_wrong_keys_do_no_harm_and_a_small_window_says_so(world: World, screen: Terminal) -> None:
     _open(screen, world)
-    screen.wait("ecrwiz · Home", 60)
+    screen.wait("ecrwiz · Home", seconds=60)
     screen.keys("z", "F12", "C-g", "Tab", "PPage", "[", "Escape", "0")
-    assert "ecrwiz · Home" in screen.screen()
+    screen.wait("ecrwiz · Home")
     screen.resize(60, 15)
     screen.wait(lambda text: "small" in text.lower())
     screen.resize(120, 40)
     screen.wait("ecrwiz · Home")
     screen.keys("?")
-    assert "Remove everything" in screen.wait("esc closes")
+    screen.wait("Remove everything", "esc closes")
     screen.keys("Escape")
     screen.wait(lambda text: "esc closes" not in text)
     screen.keys("q")
@@ -92,12 +88,11 @@ def test_one_step_again_from_the_menu(world: World, screen: Terminal) -> None:
     journal = world.data / "state" / "journal.json"
     run = json.loads(journal.read_text())["steps"]["github"]["run"]
     _open(screen, world)
-    screen.wait("ecrwiz · Home", 60)
-    screen.keys(*["Down"] * 6)
-    screen.wait(lambda text: bool(re.search(r"▸ . github", text)))
+    screen.wait("ecrwiz · Home", seconds=60)
+    screen.until("Down", r"▸ . github")
     screen.keys("Enter")
-    screen.wait(lambda _: json.loads(journal.read_text())["steps"]["github"]["run"] != run, 60)
-    screen.wait(lambda _: json.loads(journal.read_text())["steps"]["github"]["status"] == "ok", 60)
+    screen.wait(lambda _: json.loads(journal.read_text())["steps"]["github"]["run"] != run, seconds=60)
+    screen.wait(lambda _: json.loads(journal.read_text())["steps"]["github"]["status"] == "ok", seconds=60)
     assert json.dumps(world.opened_secrets()) == before, "the same key is exported again"
     screen.keys("C-q")
     screen.wait("exit code 0")
@@ -106,19 +101,19 @@ def test_one_step_again_from_the_menu(world: World, screen: Terminal) -> None:
 def test_a_signal_leaves_no_child_and_a_sound_terminal(world: World, screen: Terminal) -> None:
     (world.data / "state" / "journal.json").unlink()
     _open(screen, world)
-    screen.wait("ecrwiz · Home", 60)
-    screen.keys("Down", "Down", "Down")
-    screen.keys("k", "k", "k")
-    screen.wait(lambda text: bool(re.search(r"▸ . render", text)))
+    screen.wait("ecrwiz · Home", seconds=60)
+    screen.until("Down", r"▸ . provision")
+    screen.until("k", r"▸ . render")
     screen.keys("Enter")
-    screen.wait(lambda _: _statuses(world)["render"] == "fresh", 60)
+    screen.wait(lambda _: _statuses(world)["render"] == "fresh", seconds=60)
     screen.keys("Escape")
     screen.wait("ecrwiz · Home")
-    screen.keys("Down", "Down", "Down", "Enter")
-    screen.wait(lambda _: bool(_processes("terraform ", str(world.root))), 60)
+    screen.until("Down", r"▸ . provision")
+    screen.keys("Enter")
+    screen.wait(lambda _: bool(_processes("terraform ", str(world.root))), seconds=60)
     (wizard,) = _processes(f"-m ecrwiz -C {world.root}")
     os.kill(wizard, signal.SIGTERM)
-    screen.wait("exit code 143", 60)
+    screen.wait("exit code 143", seconds=60)
     assert not screen.alternate()
     assert _processes("terraform ", str(world.root)) == []
     assert _statuses(world)["provision"] == "cancelled"
@@ -126,9 +121,10 @@ def test_a_signal_leaves_no_child_and_a_sound_terminal(world: World, screen: Ter
 
 def test_a_closed_terminal_ends_the_wizard_and_its_children(world: World, screen: Terminal) -> None:
     _open(screen, world)
-    screen.wait("ecrwiz · Home", 60)
-    screen.keys("Down", "Down", "Down", "Enter")
-    screen.wait(lambda _: bool(_processes("terraform ", str(world.root))), 60)
+    screen.wait("ecrwiz · Home", seconds=60)
+    screen.until("Down", r"▸ . provision")
+    screen.keys("Enter")
+    screen.wait(lambda _: bool(_processes("terraform ", str(world.root))), seconds=60)
     screen.end()
     deadline = time.monotonic() + 60
     while _processes(f"-m ecrwiz -C {world.root}") or _processes("terraform ", str(world.root)):
@@ -139,9 +135,9 @@ def test_a_closed_terminal_ends_the_wizard_and_its_children(world: World, screen
 
 def test_destroy_wants_the_project_id_typed(world: World, screen: Terminal) -> None:
     _open(screen, world)
-    screen.wait("ecrwiz · Home", 60)
+    screen.wait("ecrwiz · Home", seconds=60)
     screen.keys("d")
-    screen.wait("Type blog and press enter", 30)
+    screen.wait("Type blog and press enter", seconds=30)
     screen.type("blog")
     screen.wait(lambda text: bool(re.search(r"^\s*blog\b", text, re.MULTILINE)))
     screen.keys("Enter")
@@ -149,7 +145,7 @@ def test_destroy_wants_the_project_id_typed(world: World, screen: Terminal) -> N
     while world.operator("ecr").describe_repositories()["repositories"]:
         assert time.monotonic() < deadline, screen.screen()
         time.sleep(0.5)
-    screen.wait(lambda _: set(_statuses(world).values()) == {"not-run"}, 60)
+    screen.wait(lambda _: set(_statuses(world).values()) == {"not-run"}, seconds=60)
     assert USER not in [user["UserName"] for user in world.operator("iam").list_users()["Users"]]
     screen.keys("C-q")
     screen.wait("exit code 0")
