@@ -77,20 +77,23 @@ class Question:
 
     Attributes:
         step: who asks.
-        kind: `confirm` wants True or False, `text` a str, `secret` a Secret. None means: nobody can be asked.
+        kind: `confirm` wants True or False, `text` a str, `secret` a Secret, `choice` the word of one of
+            `choices`. None means: nobody can be asked.
         title: the question, one line.
         body: what to know before answering; lines of plain text, never markup.
         yes: the word on the button that agrees.
         no: the word on the button that does not.
+        choices: for `choice`, word and label of each, the safe one last.
         id: made by the engine.
     """
 
     step: StepId
-    kind: Literal["confirm", "text", "secret"]
+    kind: Literal["confirm", "text", "secret", "choice"]
     title: str
     body: tuple[str, ...] = ()
     yes: str = "Go"
     no: str = "Stop"
+    choices: tuple[tuple[str, str], ...] = ()
     id: int = 0
 
 

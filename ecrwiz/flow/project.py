@@ -9,7 +9,7 @@ from pathlib import Path
 from ecrwiz.flow.events import StepId
 from ecrwiz.flow.journal import Journal, Results
 from ecrwiz.flow.toolbox import Toolbox
-from ecrwiz.model.answers import FIELDS, NOT_KEPT, Answers, Origin, Resolved, resolve
+from ecrwiz.model.answers import BUILD_ARG, FIELDS, NOT_KEPT, Answers, Origin, Resolved, resolve
 from ecrwiz.model.app import NodeApp
 from ecrwiz.model.errors import BadInputError, EcrwizError, ToolFailedError
 from ecrwiz.model.paths import ProjectPaths
@@ -106,6 +106,8 @@ class Project:
         file, root = self.paths.answers_file, self.paths.root
         before = files.read_text(file, inside=root)
         values = {name: str(getattr(answers, name)) for name in FIELDS if name not in NOT_KEPT and self._is_kept(name)}
+        given = {BUILD_ARG + name: value for name, value in answers.build_args.items()}
+        values |= {name: value for name, value in given.items() if self._is_kept(name)}
         after = answers_file.dumps(before, values)
         if after != before:
             files.write_atomic(file, after, inside=root)

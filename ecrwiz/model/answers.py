@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from ecrwiz.model import validation
 from ecrwiz.model.errors import BadInputError
 
 __all__ = [
+    "BUILD_ARG",
+    "CHOICES",
     "FIELDS",
     "NOT_KEPT",
     "PLATFORMS",
@@ -21,12 +23,32 @@ __all__ = [
     "Resolved",
     "Source",
     "check_field",
+    "is_field",
     "resolve",
 ]
 
 Source = Literal["you", "flag", "environment", "file", "detected", "default"]
-STRATEGIES: Final = ("multi-stage", "article")
+STRATEGIES: Final = ("multi-stage", "article", "own")
 PLATFORMS: Final = ("linux/amd64", "linux/arm64")
+YES_NO: Final = ("yes", "no")
+INFRA_LAYOUTS: Final = ("infra", "beside", "reuse")
+TAG_MUTABILITIES: Final = ("mutable", "immutable", "immutable-except-latest")
+AWS_PROVIDERS: Final = ("any", "5", "6")
+
+BUILD_ARG: Final = "build_args."
+"""Values of public build variables stand under this prefix: `build_args.NEXT_PUBLIC_API_URL`."""
+
+CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "strategy": STRATEGIES,
+    "platform": PLATFORMS,
+    "workflow": YES_NO,
+    "infra_layout": INFRA_LAYOUTS,
+    "tag_mutability": TAG_MUTABILITIES,
+    "force_delete": YES_NO,
+    "aws_provider": AWS_PROVIDERS,
+    "ecs_deploy": YES_NO,
+}
+"""The answers that are one of a few words."""
 
 
 class Answers(BaseModel):
@@ -47,6 +69,23 @@ class Answers(BaseModel):
     github_repository: str = ""
     github_api_url: str = "https://api.github.com"
     image_tag: str = ""
+    health_path: str = "/"
+    workflow: str = "yes"
+    infra_layout: str = "infra"
+    tag_mutability: str = "mutable"
+    untagged_days: int = 14
+    keep_images: int = 30
+    kms_key: str = ""
+    force_delete: str = "no"
+    aws_provider: str = "any"
+    ecs_deploy: str = "no"
+    ecs_cluster: str = ""
+    ecs_service: str = ""
+    ecs_task_family: str = "task-definition-node"
+    ecs_container: str = "nextjs-image"
+    ecs_execution_role: str = "Policy-Ecs-Execution-Role"
+    ecs_task_role: str = "Policy-Ecs-Task-Role"
+    build_args: Mapping[str, str] = Field(default_factory=dict)
 
     @field_validator("project_id", "env", "app")
     @classmethod
@@ -63,15 +102,41 @@ class Answers(BaseModel):
     def _port(cls, value: object) -> int:
         return validation.check_port(value if isinstance(value, int | str) else "")
 
-    @field_validator("strategy")
+    @field_validator(*CHOICES)
     @classmethod
-    def _strategy(cls, value: str) -> str:
-        return validation.check_choice(value, "strategy", STRATEGIES)
+    def _choice(cls, value: str, info: ValidationInfo) -> str:
+        name = info.field_name or ""
+        return validation.check_choice(value, name, CHOICES[name])
 
-    @field_validator("platform")
+    @field_validator("untagged_days", "keep_images", mode="before")
     @classmethod
-    def _platform(cls, value: str) -> str:
-        return validation.check_choice(value, "platform", PLATFORMS)
+    def _count(cls, value: object, info: ValidationInfo) -> int:
+        return validation.check_count(value if isinstance(value, int | str) else "", info.field_name or "")
+
+    @field_validator("health_path")
+    @classmethod
+    def _health_path(cls, value: str) -> str:
+        return validation.check_health_path(value)
+
+    @field_validator("kms_key")
+    @classmethod
+    def _kms_key(cls, value: str) -> str:
+        return validation.check_kms_key(value)
+
+    @field_validator("ecs_cluster", "ecs_service", "ecs_task_family", "ecs_container")
+    @classmethod
+    def _ecs_name(cls, value: str, info: ValidationInfo) -> str:
+        return validation.check_ecs_name(value, info.field_name or "")
+
+    @field_validator("ecs_execution_role", "ecs_task_role")
+    @classmethod
+    def _role_name(cls, value: str, info: ValidationInfo) -> str:
+        return validation.check_role_name(value, info.field_name or "")
+
+    @field_validator("build_args")
+    @classmethod
+    def _build_args(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        return validation.check_build_args(value)
 
     @field_validator("github_repository")
     @classmethod
@@ -104,12 +169,28 @@ class Answers(BaseModel):
         return validation.ci_user_name(self.project_id, self.env)
 
     @property
+    def cluster(self) -> str:
+        """The ECS cluster that a workflow deploys to; the series' name when none is given."""
+        return self.ecs_cluster or f"web-cluster-{self.project_id}-{self.env}"
+
+    @property
+    def service(self) -> str:
+        """The ECS service that a workflow deploys to; the series' name when none is given."""
+        return self.ecs_service or f"web-service-{self.project_id}-{self.env}"
+
+    @property
     def local_image(self) -> str:
         """The image's name in the local engine, without a tag."""
         return f"ecrwiz/{self.project_id}/{self.app}"
 
 
-FIELDS: Final = tuple(Answers.model_fields)
+FIELDS: Final = tuple(name for name in Answers.model_fields if name != "build_args")
+
+
+def is_field(name: str) -> bool:
+    """Whether there is an answer of this name."""
+    return name in FIELDS or (name.startswith(BUILD_ARG) and len(name) > len(BUILD_ARG))
+
 
 # For one run only: a tag that was typed once must not stick to every later image.
 NOT_KEPT: Final = frozenset({"image_tag"})
@@ -176,30 +257,41 @@ def resolve(layers: Collection[Mapping[str, tuple[str, Origin]]], regions: Colle
     for layer in layers:
         for name, value in layer.items():
             merged.setdefault(name, value)
-    for name, info in Answers.model_fields.items():
+    for name in FIELDS:
+        info = Answers.model_fields[name]
         if not info.is_required():
             merged.setdefault(name, (str(info.default), Origin("default")))
-    values = {name: merged[name][0] for name in FIELDS if name in merged}
+    ordered = (*FIELDS, *sorted(name for name in merged if name.startswith(BUILD_ARG)))
+    values = {name: merged[name][0] for name in ordered if name in merged}
     origins = {name: merged[name][1] for name in values}
-    unknown = [name for name in merged if name not in FIELDS]
+    unknown = [name for name in merged if not is_field(name)]
     if unknown:
         sentence = f"{unknown[0]} is no answer that ecrwiz knows; it knows {', '.join(FIELDS)}."
         return Resolved(values, {**origins, unknown[0]: merged[unknown[0]][1]}, None, {unknown[0]: sentence})
     try:
-        answers = Answers.model_validate(values, context={"regions": regions})
+        answers = Answers.model_validate(_nested(values), context={"regions": regions})
     except ValidationError as error:
         return Resolved(values, origins, None, _sentences(error))
     return Resolved(values, origins, answers)
+
+
+def _nested(values: Mapping[str, str]) -> dict[str, object]:
+    """The raw values as `Answers` takes them; a build variable without a value is one that was not answered."""
+    flat: dict[str, object] = {name: value for name, value in values.items() if not name.startswith(BUILD_ARG)}
+    arguments = {
+        name.removeprefix(BUILD_ARG): value for name, value in values.items() if name.startswith(BUILD_ARG) and value
+    }
+    return {**flat, "build_args": arguments}
 
 
 def check_field(name: str, value: str, regions: Collection[str]) -> str:
     """The sentence that says what is wrong with one field's value; empty when nothing is."""
     values = {"project_id": "a", "region": "us-east-1", name: value}
     try:
-        Answers.model_validate(values, context={"regions": {*regions, "us-east-1"} if name != "region" else regions})
+        Answers.model_validate(_nested(values), context={"regions": {*regions, "us-east-1"} if name != "region" else regions})
     except ValidationError as error:
         found = _sentences(error)
-        return found.get(name) or found.get("", "")
+        return found.get(name.partition(".")[0]) or found.get("", "")
     return ""
 
 

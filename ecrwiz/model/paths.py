@@ -16,11 +16,16 @@ class ProjectPaths:
         root: the application's folder.
         state: what ecrwiz remembers, `.ecrwiz/` unless ECRWIZ_STATE_DIR says otherwise; never committed.
         terraform_state: a place for Terraform's local state other than its own default, or None.
+        repository: the outermost folder that files are rendered into: the work tree of git or the monorepo that
+            the application is in, or `root` itself. It holds `.github/`.
+        infra_folder: the name of the folder with the rendered Terraform, relative to `root`.
     """
 
     root: Path
     state: Path
     terraform_state: Path | None = None
+    repository: Path | None = None
+    infra_folder: str = "infra"
 
     @property
     def answers_file(self) -> Path:
@@ -30,7 +35,17 @@ class ProjectPaths:
     @property
     def infra(self) -> Path:
         """The rendered Terraform."""
-        return self.root / "infra"
+        return self.root / self.infra_folder
+
+    @property
+    def base(self) -> Path:
+        """The folder that no rendered file may lead out of."""
+        return self.repository or self.root
+
+    @property
+    def rendered(self) -> Path:
+        """What was rendered last, file by file: the common ancestor when a file that was edited is merged."""
+        return self.state / "rendered"
 
     @property
     def journal(self) -> Path:

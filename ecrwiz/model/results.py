@@ -31,13 +31,20 @@ class FileChange:
 
     Attributes:
         path: relative to the application's folder.
-        kind: `new`, `same`, `added` (nothing of what is there goes) or `changed`.
-        diff: a unified diff; empty when nothing changes.
+        kind: `new`, `same`; `added` (nothing of what is there goes); `updated` (the person has not touched what
+            was rendered last); `yours` (only the person changed it, it stays); `merged` (both did, in different
+            places); `conflict` (both did, in the same place); `changed` (it differs, and what was rendered last
+            is not known).
+        diff: a unified diff of what would be written by default; empty when nothing changes.
+        text: what would be written by default; None when the file stays.
+        both: for `conflict`, the text with git's conflict markers.
     """
 
     path: str
     kind: str
     diff: str
+    text: str | None = None
+    both: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

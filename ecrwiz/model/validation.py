@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,13 +17,19 @@ __all__ = [
     "ECR_NAME_LIMIT",
     "IAM_USER_LIMIT",
     "check_api_url",
+    "check_build_args",
     "check_choice",
+    "check_count",
+    "check_ecs_name",
     "check_github_repository",
+    "check_health_path",
     "check_image_tag",
+    "check_kms_key",
     "check_name",
     "check_names_together",
     "check_port",
     "check_region",
+    "check_role_name",
     "ci_user_name",
     "repository_name",
     "suggest_name",
@@ -31,6 +37,7 @@ __all__ = [
 
 ECR_NAME_LIMIT: Final = 256
 IAM_USER_LIMIT: Final = 64
+_LARGEST_COUNT: Final = 1000
 
 # One component of an ECR repository name. It is also free of everything that HCL, shell, JSON or a
 # Dockerfile would read as syntax, so an accepted name cannot break out of a rendered file.
@@ -185,3 +192,80 @@ def check_api_url(value: str) -> str:
         "github_api_url is the https address of GitHub's API; "
         "https://api.github.com or https://github.example.com/api/v3 would work."
     )
+
+
+def check_count(value: int | str, field: str) -> int:
+    """Check a number of days or images; 0 means that nothing is removed.
+
+    Raises:
+        ValueError: no whole number from 0 to 1000, the largest that an ECR lifecycle rule makes sense with.
+    """
+    text = str(value).strip()
+    if text.isascii() and text.isdigit() and int(text) <= _LARGEST_COUNT:
+        return int(text)
+    raise ValueError(f"{field} is a whole number from 0 (never) to {_LARGEST_COUNT}; 30 would work.")
+
+
+def check_health_path(value: str) -> str:
+    """Check the path that the image is asked for when it is tried.
+
+    Raises:
+        ValueError: no absolute path of plain characters.
+    """
+    value = value.strip()
+    if re.fullmatch(r"/(?!/)[A-Za-z0-9._~/?&=%+-]{0,200}", value):
+        return value
+    raise ValueError("health_path begins with / and holds no spaces; /api/health would work.")
+
+
+def check_kms_key(value: str) -> str:
+    """Check the ARN of a KMS key; empty for the key that ECR owns.
+
+    Raises:
+        ValueError: no key's ARN. ECR takes no alias: the repository would change with it.
+    """
+    value = value.strip()
+    if not value or re.fullmatch(r"arn:aws(?:-[a-z]+)*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", value):
+        return value
+    raise ValueError(
+        "kms_key is the ARN of a KMS key, or empty; "
+        "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab would work."
+    )
+
+
+def check_ecs_name(value: str, field: str) -> str:
+    """Check the name of an ECS cluster, service, task family or container; empty for the default.
+
+    Raises:
+        ValueError: ECS does not allow it (255 letters, digits, hyphens and underscores).
+    """
+    value = value.strip()
+    if re.fullmatch(r"[A-Za-z0-9_-]{0,255}", value):
+        return value
+    raise ValueError(f"{field} may hold up to 255 letters, digits, '-' and '_'; web-service would work.")
+
+
+def check_role_name(value: str, field: str) -> str:
+    """Check the name of an IAM role, without a path.
+
+    Raises:
+        ValueError: IAM does not allow it (64 characters).
+    """
+    value = value.strip()
+    if re.fullmatch(r"[A-Za-z0-9_+=,.@-]{1,64}", value):
+        return value
+    raise ValueError(f"{field} is the name of an IAM role, 1 to 64 characters; ecs-task-role would work.")
+
+
+def check_build_args(values: Mapping[str, str]) -> Mapping[str, str]:
+    """Check the values of public build variables.
+
+    Raises:
+        ValueError: a name that no shell takes, or a value with a line break.
+    """
+    for name, value in values.items():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ValueError(f"build_args.{name} is no variable's name; build_args.NEXT_PUBLIC_API_URL would work.")
+        if not value.isprintable():
+            raise ValueError(f"build_args.{name} holds a line break or a control character; write it on one line.")
+    return dict(values)
