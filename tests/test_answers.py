@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ecrwiz.model.answers import FIELDS, Answers, Origin, Resolved, check_field, resolve
+from ecrwiz.model.answers import CHOICES, FIELDS, Answers, Origin, Resolved, check_field, resolve
 from ecrwiz.model.errors import BadInputError
 
 REGIONS = ("us-east-1", "eu-west-1", "cn-north-1")
@@ -119,13 +119,16 @@ def test_check_field_looks_at_one_field_only(name: str, region: str) -> None:
     good = {
         **dict.fromkeys(FIELDS, "x"),
         "port": "80",
-        "strategy": "article",
-        "platform": "linux/arm64",
+        **{name: words[-1] for name, words in CHOICES.items()},
+        "untagged_days": "0",
+        "keep_images": "100",
+        "health_path": "/health",
+        "kms_key": "",
         "github_repository": "a/b",
         "github_api_url": "https://a.example",
     }
     assert check_field(name, good[name], [region]) == ""
-    assert check_field(name, "\n?\n", [region]) != ""
+    assert check_field(name, "\x00?\n", [region]) != ""
     assert check_field("region", region, [region]) == ""
 
 
@@ -139,3 +142,23 @@ def test_whatever_is_given_there_are_answers_or_reasons_and_never_a_crash(values
         return
     with pytest.raises(BadInputError):
         found.require()
+
+
+def test_build_variables_are_answers_of_their_own() -> None:
+    given = {
+        "build_args.NEXT_PUBLIC_A": ("https://a.example/?x=1&y='2'", Origin("file", "ecrwiz.toml")),
+        "build_args.NEXT_PUBLIC_B": ("", Origin("detected", "app/page.tsx")),
+    }
+    found = resolve([FULL, given], REGIONS)
+    assert found.require().build_args == {"NEXT_PUBLIC_A": "https://a.example/?x=1&y='2'"}
+    assert str(found.origins["build_args.NEXT_PUBLIC_B"]) == "from app/page.tsx"
+    assert check_field("build_args.NEXT_PUBLIC_A", "one\ntwo", REGIONS)
+    assert check_field("build_args.A B", "x", REGIONS)
+    assert "build_args." in resolve([FULL, {"build_args.": ("x", Origin("flag"))}], REGIONS).problems
+
+
+def test_the_series_names_are_the_default_for_ecs() -> None:
+    answers = resolve([FULL], REGIONS).require()
+    assert (answers.cluster, answers.service) == ("web-cluster-blog-dev", "web-service-blog-dev")
+    named = resolve([FULL, layer("you", ecs_cluster="main", ecs_service="web")], REGIONS).require()
+    assert (named.cluster, named.service) == ("main", "web")

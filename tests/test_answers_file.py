@@ -40,3 +40,23 @@ def test_any_text_comes_back(value: str) -> None:
 def test_what_cannot_be_used_is_told(text: str) -> None:
     with pytest.raises(BadInputError, match=r"ecrwiz\.toml"):
         answers_file.loads(text)
+
+
+def test_build_variables_have_a_table_of_their_own() -> None:
+    text = answers_file.dumps("port = 3000\n", {"build_args.NEXT_PUBLIC_A": 'say "hi"', "keep_images": "5"})
+    text = answers_file.dumps(text, {"build_args.NEXT_PUBLIC_B": "2", "env": "prod"})
+    assert text.index('env = "prod"') < text.index("[build_args]")
+    assert answers_file.loads(text) == {
+        "port": "3000",
+        "keep_images": "5",
+        "env": "prod",
+        "build_args.NEXT_PUBLIC_A": 'say "hi"',
+        "build_args.NEXT_PUBLIC_B": "2",
+    }
+    assert answers_file.dumps(text, {"build_args.NEXT_PUBLIC_B": "2"}) == text
+
+
+@pytest.mark.parametrize("text", ["build_args = 1", "[build_args]\nA = [1]", "[build_args.A]\nb = 1"])
+def test_build_variables_are_plain_values(text: str) -> None:
+    with pytest.raises(BadInputError, match="build_args"):
+        answers_file.loads(text)

@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from ecrwiz.model import validation
-from ecrwiz.model.answers import FIELDS, PLATFORMS, STRATEGIES, check_field
+from ecrwiz.model.answers import CHOICES, FIELDS, check_field
 
 _SESSION = botocore.session.get_session()
 REGIONS = sorted(
@@ -25,8 +25,15 @@ NEARLY = {
     "app": st.sampled_from(["nextjs", "web.api", "a_b"]),
     "region": st.sampled_from(REGIONS),
     "port": st.integers(-1, 70_000).map(str),
-    "strategy": st.sampled_from(STRATEGIES),
-    "platform": st.sampled_from(PLATFORMS),
+    **{name: st.sampled_from(words) for name, words in CHOICES.items()},
+    **dict.fromkeys(("untagged_days", "keep_images"), st.integers(-1, 1100).map(str)),
+    **dict.fromkeys(
+        ("ecs_cluster", "ecs_service", "ecs_task_family", "ecs_container"),
+        st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True),
+    ),
+    **dict.fromkeys(("ecs_execution_role", "ecs_task_role"), st.from_regex(r"[A-Za-z0-9_+=,.@-]{1,12}", fullmatch=True)),
+    "health_path": st.from_regex(r"/([A-Za-z0-9._~?&=%+-]{1,8}/?){0,3}", fullmatch=True),
+    "kms_key": st.sampled_from(["", "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"]),
     "image_tag": st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}", fullmatch=True),
     "github_repository": st.from_regex(r"[A-Za-z0-9-]{1,8}/[A-Za-z0-9._-]{1,8}", fullmatch=True),
     "github_api_url": st.sampled_from(
@@ -95,7 +102,8 @@ def test_nothing_accepted_means_anything_to_hcl_shell_json_dockerfile_or_a_termi
     assert not set(final) & set("\"'\\`\n")
     assert json.loads(f'"{final}"') == final
     assert shlex.split(f"'{final}'") == [final]
-    if name not in {"github_repository", "github_api_url", "image_tag"}:  # these go into no rendered file
+    # The others go into no rendered file, or only into a quoted HCL or YAML string.
+    if name in {"project_id", "env", "app", "region", "port", *CHOICES}:
         assert re.fullmatch(r"[a-z0-9._/-]+", final)
         assert shlex.split(final) == [final]
 
