@@ -45,6 +45,12 @@ class Note:
     hint: str = ""
     warning: bool = False
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The note as it is shown: one line or two, a warning marked."""
+        first = f"{'! warning: ' if self.warning else '- '}{self.text}"
+        return (first, f"    {self.hint}") if self.hint else (first,)
+
 
 @dataclass(frozen=True, slots=True)
 class PackageManager:
@@ -191,7 +197,8 @@ class NodeApp:
         node_major: the major version of Node for the image.
         build: the shell command that builds it, to be run in the application's folder with `node_modules/.bin`
             on PATH and without a package manager's name where a script can be run by it (`npm run build` is
-            written `run build`: the template puts the manager before it); empty when nothing is built.
+            written `run build`: the template puts the manager before it); empty when nothing is built. It may have
+            several parts with ` && ` between them; `build_command` puts the manager before each `run`.
         start: how it is started; None when `serving` is `static` or `own`.
         output: for `static` the folder to serve; for a self-contained build the folder that alone is needed at run
             time (Nuxt's `.output`); else empty. Relative to the application's folder.
@@ -240,6 +247,11 @@ class NodeApp:
     def up(self) -> str:
         """From the application's folder to the build context, such as `../..`; `.` when they are the same."""
         return self.workspace.up if self.workspace else "."
+
+    def build_command(self, manager: str) -> str:
+        """`build` as a shell runs it, the manager's command before each part that begins with `run `."""
+        parts = self.build.split(" && ") if self.build else []
+        return " && ".join(f"{manager} {part}" if part.startswith("run ") else part for part in parts)
 
     def in_context(self, path: str) -> str:
         """A path relative to the application's folder as one relative to the build context, without `./`."""

@@ -44,8 +44,12 @@ class ProjectPaths:
 
     @property
     def rendered(self) -> Path:
-        """What was rendered last, file by file: the common ancestor when a file that was edited is merged."""
-        return self.state / "rendered"
+        """What was rendered last, file by file: the common ancestor when a file that was edited is merged.
+
+        A sandbox, whose state lies below `.ecrwiz/`, writes the same files and so shares it.
+        """
+        own = self.root / ".ecrwiz"
+        return (own if self.state.is_relative_to(own) else self.state) / "rendered"
 
     @property
     def journal(self) -> Path:

@@ -35,9 +35,9 @@ class FileChange:
             was rendered last); `yours` (only the person changed it, it stays); `merged` (both did, in different
             places); `conflict` (both did, in the same place); `changed` (it differs, and what was rendered last
             is not known).
-        diff: a unified diff of what would be written by default; empty when nothing changes.
-        text: what would be written by default; None when the file stays.
-        both: for `conflict`, the text with git's conflict markers.
+        diff: a unified diff of what ecrwiz would write; empty when the file stays without a question.
+        text: what is written by default; None when the file stays.
+        both: for `conflict` and `changed`, the text with git's conflict markers; None when git cannot make one.
     """
 
     path: str
@@ -53,7 +53,8 @@ class PlannedChange:
 
     Attributes:
         address: the resource's address.
-        action: `create`, `update`, `replace`, `delete` (Terraform's own words).
+        action: `create`, `update`, `replace`, `delete`, `import` (Terraform's own words; an import that also changes
+            something is `import` with the reason `update`).
         reason: why it must be replaced, in Terraform's word; may be empty.
     """
 
@@ -75,7 +76,9 @@ class Plan:
     def __str__(self) -> str:
         add = self.count("create", "replace")
         gone = self.count("delete", "replace")
-        return f"{add} to add, {self.count('update')} to change, {gone} to destroy"
+        taken = self.count("import")
+        imports = f"{taken} to import, " if taken else ""
+        return f"{imports}{add} to add, {self.count('update')} to change, {gone} to destroy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ class BuildResult(Result):
         image_id: the engine's id, `sha256:...`.
         platform: `os/architecture` read back from the image.
         size: bytes, uncompressed.
+        secrets: ids of the build secrets that the person agreed to give; never their values.
     """
 
     image: str
@@ -105,6 +109,7 @@ class BuildResult(Result):
     image_id: str
     platform: str
     size: int
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,7 @@ class SmokeResult(Result):
         status: HTTP status.
         milliseconds: of the answer that counted.
         started_after: seconds from start to that answer.
+        stopped_in: seconds from the signal to stop until it had ended; 0 when that was not measured.
     """
 
     url: str
@@ -124,6 +130,7 @@ class SmokeResult(Result):
     status: int
     milliseconds: float
     started_after: float
+    stopped_in: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
