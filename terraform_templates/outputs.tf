@@ -13,13 +13,13 @@ output "ecr_repo_path" {
 }
 
 output "aws_region" {
-  description = "The region that holds the repository."
-  value       = var.aws_region
+  description = "The region that holds the repository, as its ARN says."
+  value       = split(":", aws_ecr_repository.main.arn)[3]
 }
 
 output "account" {
-  description = "The AWS account that holds everything made here."
-  value       = data.aws_caller_identity.current.account_id
+  description = "The AWS account that holds the repository, as its ARN says."
+  value       = split(":", aws_ecr_repository.main.arn)[4]
 }
 
 output "ci_user" {

@@ -4,84 +4,37 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import boto3
-import hcl2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecrwiz.model import validation
-from ecrwiz.model.answers import Origin, resolve
-from ecrwiz.model.app import NodeApp
-from ecrwiz.services.templates import hcl_quote, render, terraform_templates
-from ecrwiz.services.terraform.mirror import find_mirror, mirror_config
-from tests.test_templates import APP, nothing
+from ecrwiz.services.templates.terraform import hcl_quote
+from tests.infra_kit import KEY, Infra, rendered
 
-KEY = "mQINBGk" * 20 + "AA=="
-VARIABLES = (terraform_templates() / "variables.tf").read_text()
-
-
-class Infra:
-    """A rendered `infra/` that is initialised."""
-
-    def __init__(self, folder: Path, app: NodeApp = APP) -> None:
-        raw = {"project_id": "blog", "region": "eu-west-1", "app": "nextjs", "env": "prod"}
-        layer = {name: (value, Origin("you")) for name, value in raw.items()}
-        rendered = {file.path: file.text for file in render(resolve([layer], ["eu-west-1"]).require(), app, nothing)}
-        self.files = [name.removeprefix("infra/") for name in rendered if name.startswith("infra/")]
-        # Before init, which installs the modules that the tests name, too.
-        tests = {"infra/root.tftest.hcl": ROOT_TEST, "infra/module.tftest.hcl": MODULE_TEST}
-        tests |= {"infra/refuses.tftest.hcl": REFUSES_TEST, "infra/null.tftest.hcl": NULL_TEST}
-        for name, text in {**rendered, **tests}.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        self.folder = folder / "infra"
-        self.environ = {key: value for key, value in os.environ.items() if not key.startswith(("TF_", "AWS_"))}
-        self.environ |= {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "AWS_EC2_METADATA_DISABLED": "true"}
-        mirror = find_mirror(os.environ)
-        if mirror is not None:
-            self.environ["TF_CLI_CONFIG_FILE"] = str(mirror_config(mirror, folder / "work"))
-        done = self.run("init", "-input=false", "-backend-config=path=elsewhere.tfstate", "-no-color")
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def run(self, *arguments: str, text: str | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
-        terraform = shutil.which("terraform")
-        assert terraform, "terraform is not on this machine (not found on PATH)"
-        return subprocess.run(
-            [terraform, *arguments],
-            cwd=self.folder,
-            env={**self.environ, **environ},
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+VARIABLES = rendered()["infra/variables.tf"]
 
 
 @pytest.fixture(scope="module")
 def infra(tmp_path_factory: pytest.TempPathFactory) -> Infra:
-    return Infra(tmp_path_factory.mktemp("app"))
+    # The tests before init, which installs the modules that they name, too.
+    tests = {"root": ROOT_TEST, "module": MODULE_TEST, "refuses": REFUSES_TEST, "null": NULL_TEST, "ecs": ECS_TEST}
+    files = rendered() | {f"infra/{name}.tftest.hcl": text for name, text in tests.items()}
+    made = Infra(tmp_path_factory.mktemp("app"), files)
+    made.init("-backend-config=path=elsewhere.tfstate")
+    return made
 
 
-def test_layout(infra: Infra) -> None:
-    assert set(infra.files) == {
-        *("main.tf", "outputs.tf", "variables.tf", "versions.tf", "terraform.tfvars"),
-        *(f"modules/ci_user/{name}.tf" for name in ("main", "outputs", "variables", "versions")),
-    }
-
-
-def test_is_formatted_as_terraform_does(infra: Infra) -> None:
-    done = infra.run("fmt", "-check", "-diff", *infra.files)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+def test_layout() -> None:
+    assert list(rendered()) == [
+        *(f"infra/{name}" for name in ("versions.tf", "main.tf", "variables.tf", "terraform.tfvars", "outputs.tf")),
+        *(f"infra/modules/ci_user/{name}.tf" for name in ("versions", "main", "ecs", "variables", "outputs")),
+    ]
 
 
 def test_is_valid_without_a_warning(infra: Infra) -> None:
@@ -122,6 +75,34 @@ POLICY = {
             "Resource": [REPOSITORY],
         },
     ],
+}
+
+# ECR: priorities are unique and ascending; "any" would have to come last; "tagged" needs a list of tags.
+LIFECYCLE = {
+    "rules": [
+        {
+            "rulePriority": 1,
+            "description": "Untagged images go after 14 days",
+            "selection": {
+                "tagStatus": "untagged",
+                "countType": "sinceImagePushed",
+                "countUnit": "days",
+                "countNumber": 14,
+            },
+            "action": {"type": "expire"},
+        },
+        {
+            "rulePriority": 2,
+            "description": "The 30 newest tagged images stay",
+            "selection": {
+                "tagStatus": "tagged",
+                "tagPatternList": ["*"],
+                "countType": "imageCountMoreThan",
+                "countNumber": 30,
+            },
+            "action": {"type": "expire"},
+        },
+    ]
 }
 
 ROOT_TEST = f"""
@@ -168,8 +149,16 @@ run "root" {{
     error_message = "ecr_repo_url: ${{output.ecr_repo_url}}"
   }}
   assert {{
-    condition     = output.ecr_repo_path == "web/blog/nextjs" && output.aws_region == "eu-west-1"
-    error_message = "ecr_repo_path, aws_region"
+    condition     = output.ecr_repo_path == "web/blog/nextjs"
+    error_message = "ecr_repo_path"
+  }}
+  assert {{
+    condition     = output.account == "123456789012" && output.aws_region == "cn-north-1"
+    error_message = "account, aws_region: ${{output.account}}, ${{output.aws_region}}"
+  }}
+  assert {{
+    condition     = jsondecode(aws_ecr_lifecycle_policy.main.policy) == jsondecode({hcl_quote(json.dumps(LIFECYCLE))})
+    error_message = "lifecycle: ${{aws_ecr_lifecycle_policy.main.policy}}"
   }}
   assert {{
     condition     = output.ci_user == "ci-blog-prod-server-user"
@@ -243,6 +232,95 @@ REFUSES_TEST = 'mock_provider "aws" {}\n' + "".join(
 NULL_TEST = 'mock_provider "aws" {}\n' + module_with_key("null", "null", "")
 
 
+ECS_ARN = "arn:aws-cn:ecs:cn-north-1:123456789012:"
+ROLE = "arn:aws-cn:iam::123456789012:role/"
+ECS_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Sid": "ReadTaskDefinition", "Effect": "Allow", "Action": "ecs:DescribeTaskDefinition", "Resource": "*"},
+        {
+            "Sid": "RegisterTaskDefinition",
+            "Effect": "Allow",
+            "Action": "ecs:RegisterTaskDefinition",
+            "Resource": [f"{ECS_ARN}task-definition/fam", f"{ECS_ARN}task-definition/fam:*"],
+        },
+        {
+            "Sid": "Deploy",
+            "Effect": "Allow",
+            "Action": ["ecs:UpdateService", "ecs:DescribeServices"],
+            "Resource": f"{ECS_ARN}service/clu/svc",
+            "Condition": {
+                "ArnEquals": {"ecs:cluster": f"{ECS_ARN}cluster/clu"},
+                "ArnLikeIfExists": {"ecs:task-definition": f"{ECS_ARN}task-definition/fam:*"},
+            },
+        },
+        {
+            "Sid": "PassRoles",
+            "Effect": "Allow",
+            "Action": "iam:PassRole",
+            "Resource": [f"{ROLE}exec", f"{ROLE}task"],
+            "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        },
+    ],
+}
+ECS = {"cluster": "clu", "service": "svc", "task_family": "fam", "execution_role": "exec", "task_role": "task"}
+_CHINA = """
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-cn" }
+  }
+  override_data {
+    target = data.aws_region.current
+    values = { id = "cn-north-1" }
+  }
+  override_data {
+    target = data.aws_caller_identity.current
+    values = { account_id = "123456789012" }
+  }
+"""
+
+
+def module_with_ecs(name: str, ecs: dict[str, str], body: str) -> str:
+    """A run of the module with these names of an ECS service."""
+    return f"""
+run "{name}" {{
+  command = apply
+
+  module {{
+    source = "./modules/ci_user"
+  }}
+
+  variables {{
+    project_id        = "blog"
+    env               = "prod"
+    pgp_key           = "{KEY}"
+    ecr_resource_arns = ["{REPOSITORY}"]
+    ecs               = jsondecode({hcl_quote(json.dumps(ecs))})
+  }}
+{body}
+}}
+"""
+
+
+_ECS_ASSERT = f"""{_CHINA}
+  assert {{
+    condition     = jsondecode(aws_iam_user_policy.deploy[0].policy) == jsondecode({hcl_quote(json.dumps(ECS_POLICY))})
+    error_message = aws_iam_user_policy.deploy[0].policy
+  }}
+"""
+_ECS_BAD = {
+    "star": {"cluster": "*"},
+    "slash": {"service": "a/b"},
+    "empty": {"task_family": ""},
+    "path": {"execution_role": "path/role"},
+    "any": {"task_role": "*"},
+}
+ECS_TEST = 'mock_provider "aws" {}\n' + module_with_ecs("ecs", ECS, _ECS_ASSERT) + "".join(
+    module_with_ecs(name, ECS | bad, "  expect_failures = [var.ecs]").replace("command = apply", "command = plan")
+    for name, bad in _ECS_BAD.items()
+)  # fmt: skip
+
+
 def test_what_would_be_made_at_the_root(infra: Infra) -> None:
     done = infra.run("test", "-no-color", "-filter=root.tftest.hcl")
     assert done.returncode == 0, done.stdout
@@ -255,6 +333,12 @@ def test_the_ci_user_may_push_to_its_repository_and_nothing_else(infra: Infra) -
     assert "1 passed, 0 failed" in done.stdout
 
 
+def test_a_deploying_user_may_update_its_service_and_pass_two_roles(infra: Infra) -> None:
+    done = infra.run("test", "-no-color", "-filter=ecs.tftest.hcl")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{1 + len(_ECS_BAD)} passed, 0 failed" in done.stdout
+
+
 def test_the_module_makes_no_access_key_without_a_key_to_encrypt_its_secret_to(infra: Infra) -> None:
     done = infra.run("test", "-no-color", "-filter=refuses.tftest.hcl")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -265,6 +349,10 @@ def test_the_module_makes_no_access_key_without_a_key_to_encrypt_its_secret_to(i
 
 
 BAD = {
+    "image_tag_mutability": ("SOMETIMES", "image_tag_mutability is MUTABLE or IMMUTABLE"),
+    "kms_key": ("alias/mine", "kms_key is the ARN of a KMS key"),
+    "untagged_days": ("-1", "untagged_days is a whole number"),
+    "keep_images": ("1.5", "keep_images is a whole number"),
     "project_id": ("My_Blog", "project_id may hold lower-case"),
     "env": ("a--b", "env may hold lower-case"),
     "app": ("", "app may hold lower-case"),
@@ -287,17 +375,6 @@ def test_a_user_name_that_iam_would_refuse_is_told_before_anything_is_made(infra
     arguments = ("-var=project_id=" + "a" * 50, f"-var=ci_user_pgp_key={KEY}")
     done = infra.run("plan", "-input=false", "-no-color", *arguments, AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x")
     assert "may have 64 characters" in " ".join(done.stderr.replace("│", " ").split())
-
-
-def test_lifecycle_policy_expires_what_it_says() -> None:
-    text = (terraform_templates() / "main.tf").read_text()
-    policy = next(block for block in hcl2.loads(text)["resource"] if "aws_ecr_lifecycle_policy" in str(block))
-    assert "rulePriority" in str(policy)
-    numbers = [int(number) for number in re.findall(r"rulePriority = (\d+)", text)]
-    assert numbers == sorted(set(numbers))
-    # ECR: "any" must come last and takes no tag list; "tagged" needs one.
-    assert re.findall(r'tagStatus\s*= "(\w+)"', text) == ["untagged", "tagged"]
-    assert 'tagPatternList = ["*"]' in text
 
 
 def rule(name: str) -> re.Pattern[str]:

@@ -1,24 +1,27 @@
-"""Put what a workflow needs into GitHub: two secrets, sealed for the repository, and three variables."""
+"""Put what a workflow needs into GitHub: two secrets, sealed for the repository, and its variables."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Final
 
 from ecrwiz.flow.context import Context, Skipped, Step, View
 from ecrwiz.flow.events import Question, StepId
 from ecrwiz.flow.steps.credentials import read_secret
 from ecrwiz.model import validation
+from ecrwiz.model.answers import BUILD_ARG
 from ecrwiz.model.errors import BadInputError, EcrwizError, MissingToolError, ToolFailedError
 from ecrwiz.model.redact import Secret
 from ecrwiz.model.results import CredentialsResult, GithubResult, ProvisionResult
 from ecrwiz.services import github
 from ecrwiz.services.github import GitHub
+from ecrwiz.services.templates.workflow import VARIABLES
 
 __all__ = ["SECRETS", "STEP", "VARIABLES", "open_github"]
 
 SECRETS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _BY_THE_PERSON: Final = ("you", "flag", "environment")
-VARIABLES: Final = ("AWS_REGION", "ECR_REGISTRY", "ECR_REPOSITORY")
 
 
 async def _run(context: Context) -> GithubResult | Skipped:
@@ -41,17 +44,50 @@ async def _export(context: Context, api: GitHub, repository: str, made: Provisio
         raise EcrwizError(f"{repository} is archived on GitHub and takes no secrets.", "Unarchive it, or name another.")
     secret = await read_secret(context, made)
     values = dict(zip(SECRETS, (Secret(made.aws_iam_access_id), secret), strict=True))
+    variables = await _variables(context, api, repository, made)
+    total = len(values) + len(variables)
     for number, (name, value) in enumerate(values.items(), 1):
         context.command("gh", "secret", "set", name, "--repo", repository)
         await api.put_secret(repository, name, value)
-        context.progress(number, len(SECRETS) + len(VARIABLES), "values", name)
-    variables = (made.aws_region, made.ecr_repo_url, made.ecr_repo_path)
-    for number, (name, text) in enumerate(zip(VARIABLES, variables, strict=True), len(SECRETS) + 1):
+        context.progress(number, total, "values", name)
+    for number, (name, text) in enumerate(variables.items(), len(values) + 1):
         context.command("gh", "variable", "set", name, "--body", text, "--repo", repository)
         await api.put_variable(repository, name, text)
-        context.progress(number, len(SECRETS) + len(VARIABLES), "values", name)
-    await _read_back(context, api, repository, dict(zip(VARIABLES, variables, strict=True)))
-    return GithubResult(repository, made.aws_iam_access_id, SECRETS, VARIABLES)
+        context.progress(number, total, "values", name)
+    await _read_back(context, api, repository, variables)
+    return GithubResult(repository, made.aws_iam_access_id, SECRETS, tuple(variables))
+
+
+async def _variables(context: Context, api: GitHub, repository: str, made: ProvisionResult) -> dict[str, str]:
+    """What the workflow reads: where to push, and the public values that the build bakes in."""
+    place = (made.account, made.aws_region, made.ecr_repo_url, made.ecr_repo_path)
+    wanted = dict(zip(VARIABLES, place, strict=True))
+    public = dict(sorted(context.answers.build_args.items()))
+    check_public_names(public)
+    there = await api.list_variables(repository) if public else {}
+    for name, value in public.items():
+        origin = context.project.resolved.origins[f"{BUILD_ARG}{name}"]
+        if origin.source == "detected" and there.get(name, value) != value:
+            # Nobody typed it here, and somebody typed the other one there: production's, as likely as not.
+            context.say(f"The variable {name} has another value on GitHub already, which stays ({origin} had {value}).")
+        else:
+            wanted[name] = value
+    return wanted
+
+
+def check_public_names(public: Mapping[str, str]) -> None:
+    """Refuse public build variables that GitHub does not take or that would replace one of the workflow's own.
+
+    Raises:
+        BadInputError: there is one.
+    """
+    own = {*VARIABLES, *SECRETS, "VERSION", "REVISION"}
+    for name in public:
+        if name.upper() in own or name.upper().startswith("GITHUB_"):
+            raise BadInputError(
+                f"The public build variable {name} has a name that the workflow or GitHub uses itself.",
+                f"Rename it in the application, and take {BUILD_ARG}{name} out of ecrwiz.toml.",
+            )
 
 
 async def _repository(context: Context) -> str:
@@ -155,7 +191,7 @@ async def _read_back(context: Context, api: GitHub, repository: str, variables: 
     missing += [name for name, value in variables.items() if there.get(name) != value]
     if missing:
         raise ToolFailedError(f"GitHub does not list {', '.join(missing)} after the export.", "Run github again.")
-    context.say(f"{repository} has the secrets {', '.join(SECRETS)} and the variables {', '.join(VARIABLES)}.")
+    context.say(f"{repository} has the secrets {', '.join(SECRETS)} and the variables {', '.join(variables)}.")
 
 
 async def _inputs(view: View) -> dict[str, str]:
@@ -166,6 +202,8 @@ async def _inputs(view: View) -> dict[str, str]:
         "access key": kept.access_key_id if kept else "",
         "registry": f"{made.ecr_repo_url}/{made.ecr_repo_path}" if made else "",
         "region": made.aws_region if made else "",
+        "account": made.account if made else "",
+        "public build variables": json.dumps(dict(view.answers.build_args), sort_keys=True),
     }
 
 

@@ -66,14 +66,12 @@ async def _what_to_push(
         )
     wanted: list[str] = []
     there: Image | None = None
-    for tag in (built.tag, _LATEST):
+    for tag in _tags(context, built.tag, immutable=repository.immutable):
         image = await ecr.image(name, tag=tag)
         if image and built.image_id in (image.digest, await ecr.config_digest(name, tag)):
             context.say(f"{name}:{tag} is there already and is this very image: nothing to upload.")
             there = image
-        elif image and repository.immutable and tag == _LATEST:
-            context.say("latest is there already and the repository's tags are immutable: left as it is.")
-        elif image and repository.immutable:
+        elif image and tag != _LATEST and (repository.immutable or context.answers.tag_mutability != "mutable"):
             raise EcrwizError(
                 f"The tag {tag} is taken by another image, and the repository's tags are immutable.",
                 f"Commit your changes and build again, or take another tag: "
@@ -82,6 +80,14 @@ async def _what_to_push(
         else:
             wanted.append(tag)
     return wanted, there
+
+
+def _tags(context: Context, tag: str, *, immutable: bool) -> tuple[str, ...]:
+    """The commit's tag, and `latest` where it may move: on the first image alone it would be wrong ever after."""
+    if context.answers.tag_mutability == "immutable" or immutable:
+        context.say("Tags are immutable in this repository, so latest is not pushed.")
+        return (tag,)
+    return (tag, _LATEST)
 
 
 async def _push(context: Context, built: BuildResult, remote: str, tag: str, user: str, password: Secret) -> str:
@@ -129,6 +135,7 @@ async def _inputs(view: View) -> dict[str, str]:
     return {
         "image": built.image_id if built else "",
         "image tag": built.tag if built else "",
+        "tag mutability": view.answers.tag_mutability,
         "repository": f"{made.ecr_repo_url}/{made.ecr_repo_path}" if made else "",
     }
 

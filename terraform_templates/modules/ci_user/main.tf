@@ -1,8 +1,9 @@
-# The identity that CI works as: it can push to the repositories named and do nothing else. If its key leaks,
-# that is all the finder can do: no delete, no other repository, no IAM.
+# The identity that CI works as: it can push to the repositories named and, when `ecs` is set, bring a new image
+# into that one service. If its key leaks, that is all the finder can do: no delete, no other repository, no IAM.
 
 resource "aws_iam_user" "this" {
   name = "ci-${var.project_id}-${var.env}-server-user"
+  tags = var.tags
 
   # Keys are replaced outside Terraform, by ecrwiz or in the console. Without this, AWS would refuse to
   # delete the user because of a key that Terraform knows nothing of.
@@ -52,6 +53,7 @@ resource "aws_iam_access_key" "this" {
 
   lifecycle {
     # The key is encrypted once, when it is made. Another pgp_key later must not replace it: CI would stop.
+    # (No create_before_destroy: IAM allows two keys, and one that you made yourself may be the second.)
     ignore_changes = [pgp_key]
   }
 }
