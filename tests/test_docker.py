@@ -29,7 +29,7 @@ from ecrwiz.services.docker.context import list_context, tar_size, tar_stream
 from ecrwiz.services.docker.credentials import base_images, send_only_needed
 from ecrwiz.services.docker.faults import push_error, start_error, translated
 from ecrwiz.services.docker.ignore import Ignore
-from ecrwiz.services.docker.probe import engine_host
+from ecrwiz.services.docker.probe import engine_host, only_outside
 from ecrwiz.services.docker.records import BuildLog, PushLog
 
 FILES = [
@@ -107,10 +107,36 @@ def test_any_rules_decide_or_are_refused(patterns: list[str], path: str) -> None
 
 
 def test_no_rules_and_our_own_folder(tmp_path: Path) -> None:
-    (tmp_path / ".ecrwiz").mkdir()
-    (tmp_path / ".ecrwiz/journal.json").write_text("{}")
-    (tmp_path / "sub/.ecrwiz").mkdir(parents=True)
-    assert [entry.path for entry in list_context(tmp_path)] == ["sub", "sub/.ecrwiz"]
+    for place in (".ecrwiz", "apps/web/.ecrwiz"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "journal.json").write_text("{}")
+    (tmp_path / "apps/web/x.ecrwiz").touch()
+    assert [entry.path for entry in list_context(tmp_path)] == ["apps", "apps/web", "apps/web/x.ecrwiz"]
+
+
+def test_rules_beside_the_dockerfile_come_first(tmp_path: Path) -> None:
+    lay_out(tmp_path, "*.txt")
+    (tmp_path / "app/Dockerfile").write_text("FROM x")
+    assert "docs/x.md" in {entry.path for entry in list_context(tmp_path, "app/Dockerfile")}
+    (tmp_path / "app/Dockerfile.dockerignore").write_text("\ufeffdocs\napp\n")
+    sent = {entry.path for entry in list_context(tmp_path, "app/Dockerfile")}
+    assert {"a.txt", "app/Dockerfile", "app/Dockerfile.dockerignore", ".dockerignore"} <= sent
+    assert not {"docs", "docs/x.md", "app/node_modules"} & sent
+    assert context_digest(tmp_path, "app/Dockerfile") != context_digest(tmp_path)
+    (tmp_path / ".dockerignore").write_text("sub")
+    assert "docs/x.md" in {entry.path for entry in list_context(tmp_path)}, "not for another Dockerfile"
+
+
+def test_hostile_rules_are_refused(tmp_path: Path) -> None:
+    root = tmp_path / "clone"
+    root.mkdir()
+    (root / ".dockerignore").symlink_to("/dev/zero")
+    with pytest.raises(BadInputError, match="no ordinary file"):
+        list_context(root)
+    (root / ".dockerignore").unlink()
+    (root / ".dockerignore").write_bytes(b"x\n" * 600_000)
+    with pytest.raises(BadInputError, match="larger than 1 MB"):
+        list_context(root)
 
 
 def test_the_stream_is_a_tar_that_docker_would_make(tmp_path: Path) -> None:
@@ -148,6 +174,16 @@ def test_the_stream_is_a_tar_that_docker_would_make(tmp_path: Path) -> None:
         assert big is not None
         assert big.read() == (tmp_path / "big").read_bytes()
         assert members["long" * 40].size == 2
+
+
+def test_a_file_may_be_sent_with_other_content(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM a\nRUN --mount=type=cache,target=/x y\n")
+    (tmp_path / "twin").hardlink_to(tmp_path / "Dockerfile")
+    data = b"".join(tar_stream(tmp_path, list_context(tmp_path), ignore, {"Dockerfile": b"FROM a\nRUN  y\n"}))
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        told = {name: archive.extractfile(name) for name in ("Dockerfile", "twin")}
+        content = {name: file.read() for name, file in told.items() if file}
+    assert content == {"Dockerfile": b"FROM a\nRUN  y\n", "twin": (tmp_path / "twin").read_bytes()}
 
 
 def test_a_file_that_cannot_be_sent(tmp_path: Path) -> None:
@@ -462,6 +498,33 @@ def test_only_the_credentials_that_are_needed_leave() -> None:
     assert callable(api._set_auth_headers)
     api._set_auth_headers(headers)
     assert not headers
+
+
+# /proc/net/tcp and tcp6 of a container, shortened: a listener at each address, and a connection (state 01).
+SOCKETS = """\
+  sl  local_address rem_address   st tx_queue rx_queue
+   0: {address}:1388 00000000:0000 0A 00000000:00000000
+   1: 020011AC:1388 010011AC:9C40 01 00000000:00000000
+   2: 0B00007F:8A3D 00000000:0000 0A 00000000:00000000
+  sl  local_address                         remote_address                        st
+   0: {address6}:1388 00000000000000000000000000000000:0000 {state6} 00000000:00000000
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "address6", "state6", "outside"),
+    [
+        ("00000000", "0" * 32, "01", False),
+        ("020011AC", "0" * 32, "01", True),
+        ("020011AC", "0" * 32, "0A", False),
+        ("0100007F", "0" * 24 + "01000000", "0A", True),
+    ],
+)
+def test_where_a_server_listens(address: str, address6: str, state6: str, *, outside: bool) -> None:
+    listing = SOCKETS.format(address=address, address6=address6, state6=state6)
+    assert only_outside(listing, 5000) is outside
+    assert only_outside(listing, 5001) is False
+    assert only_outside("", 5000) is False
 
 
 @pytest.mark.parametrize(

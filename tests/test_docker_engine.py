@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import json
+import os
 import shutil
 import tarfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +24,8 @@ from ecrwiz.model.errors import EcrwizError, MissingToolError, ToolFailedError
 from ecrwiz.model.ports import ignore
 from ecrwiz.model.redact import Secret
 from ecrwiz.services import registry
-from ecrwiz.services.docker import Engine
+from ecrwiz.services.docker import Engine, Request, Trial
+from ecrwiz.services.docker.builders import find_builder
 from tests.registry_program import PASSWORD, Registry, serve
 
 if TYPE_CHECKING:
@@ -38,7 +42,7 @@ def tiny(engine: docker_py.DockerClient) -> Iterator[str]:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         archive.add(busybox, "bin/busybox")
-        for name in ("sh", "sleep", "httpd", "nc", "mkdir"):
+        for name in ("sh", "sleep", "httpd", "nc", "mkdir", "cat", "hostname"):
             link = tarfile.TarInfo(f"bin/{name}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             archive.addfile(link)
@@ -51,6 +55,27 @@ def tiny(engine: docker_py.DockerClient) -> Iterator[str]:
             if any(layer["Id"] == base for layer in engine.api.history(found["Id"])):
                 engine.api.remove_image(found["Id"], force=True)
     engine.images.remove(f"{name}:1", force=True)
+
+
+@pytest.fixture(params=["buildkit", "plain"])
+async def builder(
+    request: pytest.FixtureRequest,
+    engine: docker_py.DockerClient,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
+    """BuildKit by a docker program of this machine, and then the same without any such program."""
+    kind = str(request.param)
+    if kind == "plain":
+        monkeypatch.setenv("PATH", str(tmp_path_factory.mktemp("no-programs")))
+    found = await find_builder()
+    if kind == "buildkit" and not found.program:
+        sentence = f"No docker program with BuildKit: {found.reason}"
+        if os.environ.get("CI"):
+            pytest.fail(sentence, pytrace=False)
+        pytest.skip(sentence)
+    assert bool(found.program) == (kind == "buildkit")
+    return kind
 
 
 @pytest.fixture
@@ -70,21 +95,33 @@ def containers(engine: docker_py.DockerClient, token: str) -> Callable[[], list[
 
 
 @pytest.fixture
+def working(containers: Callable[[], list[str]], token: str) -> Callable[[], list[str]]:
+    """What a build's RUN has left running: containers, and the processes of BuildKit, which has none that show."""
+
+    def find() -> list[str]:
+        return [*containers(), *(place.parent.name for place in Path("/proc").glob("[0-9]*/cmdline") if runs(place))]
+
+    def runs(place: Path) -> bool:
+        with suppress(OSError):  # it ended just now
+            return f"{token} begins".encode() in place.read_bytes()
+        return False
+
+    return find
+
+
+@pytest.fixture
 async def image(tiny: str, token: str, tmp_path: Path) -> AsyncIterator[Callable[[str], Any]]:
     """Builds an image from instructions; it is removed afterwards."""
     made = Engine()
 
     async def make(*instructions: str, lines: list[str] | None = None, **changed: Any) -> str:
         (tmp_path / "Dockerfile").write_text("\n".join([f"FROM {tiny}", *instructions, ""]))
-        wanted: dict[str, Any] = {
-            "platform": PLATFORM,
-            "tags": [f"{token}:1", f"{token}:latest"],
-            "build_args": {},
-            "labels": {"test": token},
-            "on_lines": ignore if lines is None else lines.extend,
-            "on_progress": ignore,
-        }
-        await made.build(tmp_path, **{**wanted, **changed})
+        receivers = {name: changed.pop(name, ignore) for name in ("on_progress", "on_command", "on_lines")}
+        tags = [f"{token}:1", f"{token}:latest"]
+        asked = Request(tmp_path, "Dockerfile", PLATFORM, tags, {}, {"test": token})
+        if lines is not None:
+            receivers["on_lines"] = lines.extend
+        await made.build(replace(asked, **changed), **receivers)
         return f"{token}:1"
 
     yield make
@@ -99,20 +136,22 @@ async def soon(condition: Callable[[], object], seconds: float = 10.0) -> None:
 
 
 async def test_build_and_find(
-    engine: docker_py.DockerClient, image: Callable[..., Any], token: str, tmp_path: Path
+    engine: docker_py.DockerClient, image: Callable[..., Any], token: str, tmp_path: Path, builder: str
 ) -> None:
     (tmp_path / "kept").write_bytes(b"x" * 300_000)
     (tmp_path / "left-out").write_text("x")
     (tmp_path / ".dockerignore").write_text("\ufeffleft-out\nDockerfile\n")
     lines: list[str] = []
+    commands: list[str] = []
     progress: list[tuple[object, ...]] = []
     await image(
         "ARG WORD",
         "COPY . /app/",
         'RUN test -f /app/kept && ! test -e /app/left-out && printf "word $WORD\\n\\033[31mred\\033[0m\\n"',
         lines=lines,
-        build_args={"WORD": "of-mouth"},
+        build_args={"WORD": f"of-{token}"},
         on_progress=lambda *told: progress.append(told),
+        on_command=commands.append,
     )
     found = await Engine().find_image(f"{token}:latest")
     assert found is not None
@@ -120,110 +159,206 @@ async def test_build_and_find(
     assert found.size > 1_000_000
     assert set(found.tags) == {f"{token}:1", f"{token}:latest"}
     assert found.repo_digests == ()
+    assert (found.user, found.stop_signal) == ("", "SIGTERM")
     assert found == await Engine().find_image(found.id)
     assert engine.images.get(found.id).labels == {"test": token}
-    assert "word of-mouth" in lines
-    assert "\x1b[31mred\x1b[0m" in lines
+    assert any(line.endswith(f"word of-{token}") for line in lines)
+    assert any(line.endswith("\x1b[31mred\x1b[0m") for line in lines)
     assert {told[2] for told in progress} <= {"bytes", "steps"}
-    assert progress[-1][1] == 5
+    assert progress[-1][1] == (3 if builder == "buildkit" else 5)
+    assert len(commands) == 1
+    assert commands[0].startswith("DOCKER_BUILDKIT=1 ") == (builder == "buildkit")
+    assert any("`docker` is not on PATH" in line for line in lines) == (builder == "plain")
     assert await Engine().find_image(f"{token}:none") is None
     assert await Engine().ping()
+
+
+async def test_a_dockerfile_for_buildkit_is_built_by_either(
+    image: Callable[..., Any], token: str, tmp_path: Path, builder: str
+) -> None:
+    lines: list[str] = []
+    await image(
+        "RUN --mount=type=cache,target=/cache \\",
+        "    # a comment within",
+        "    --mount=type=secret,id=TOKEN \\",
+        "    mkdir -p /made && echo made > /made/it",
+        lines=lines,
+    )
+    assert "--mount=type=cache" in (tmp_path / "Dockerfile").read_text(), "the file itself stays"
+    assert any("without the Dockerfile's cache mounts" in line for line in lines) == (builder == "plain")
+
+
+async def test_a_dockerfile_in_a_folder_of_the_context(
+    image: Callable[..., Any], tiny: str, tmp_path: Path, builder: str
+) -> None:
+    app = tmp_path / "apps/web"
+    app.mkdir(parents=True)
+    (tmp_path / "shared").write_text("x")
+    (tmp_path / ".dockerignore").write_text("shared\n")
+    (app / "page").write_text("x")
+    (app / "draft").write_text("x")
+    (app / "Dockerfile.dockerignore").write_text("**/draft\n")
+    for place in (tmp_path, app):
+        (place / ".ecrwiz").mkdir()
+        (place / ".ecrwiz/journal.json").write_text("{}")
+    found = "test -f /c/shared && test -f /c/apps/web/page && ! test -e /c/apps/web/draft"
+    hidden = "! test -e /c/.ecrwiz && ! test -e /c/apps/web/.ecrwiz"
+    (app / "Dockerfile").write_text(f"FROM {tiny}\nCOPY . /c/\nRUN {found} && {hidden}\n")
+    commands: list[str] = []
+    await image(dockerfile="apps/web/Dockerfile", folder=app, on_command=commands.append)
+    assert commands[0].endswith(" ../.."), builder
+
+
+async def test_our_own_folder_needs_no_copy_when_the_rules_leave_it_out(
+    image: Callable[..., Any], tmp_path: Path, builder: str
+) -> None:
+    (tmp_path / ".ecrwiz").mkdir()
+    (tmp_path / ".dockerignore").write_text(".ecrwiz\n")
+    commands: list[str] = []
+    await image("COPY . /c/", "RUN ! test -e /c/.ecrwiz", on_command=commands.append)
+    assert " -f " not in commands[0], builder
+
+
+async def test_build_secrets(
+    image: Callable[..., Any], engine: docker_py.DockerClient, token: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    npmrc = tmp_path_factory.mktemp("home") / ".npmrc"
+    npmrc.write_text(f"//npm.example.com/:_authToken=file-{token}\n")
+    lines: list[str] = []
+    commands: list[str] = []
+    # The values themselves stand in no instruction, so that they can be looked for afterwards.
+    sums = [hashlib.sha256(text.encode()).hexdigest() for text in (f"env-{token}", npmrc.read_text())]
+    ref = await image(
+        "RUN --mount=type=secret,id=NPM_TOKEN --mount=type=secret,id=npmrc,target=/root/.npmrc \\",
+        "  busybox sha256sum /run/secrets/NPM_TOKEN /root/.npmrc > /sums && busybox cat /sums \\",
+        f"  && busybox grep {sums[0]} /sums && busybox grep {sums[1]} /sums",
+        lines=lines,
+        secrets={"NPM_TOKEN": Secret(f"env-{token}")},
+        secret_files={"npmrc": npmrc},
+        on_command=commands.append,
+    )
+    assert "--secret id=NPM_TOKEN,env=NPM_TOKEN" in commands[0]
+    assert f"env-{token}" not in "\n".join([*lines, *commands])
+    kept = json.dumps([engine.api.history(ref), engine.api.inspect_image(ref)])
+    assert f"env-{token}" not in kept
+    exported = b"".join(engine.images.get(ref).save())
+    assert f"env-{token}".encode() not in exported
+    assert f"file-{token}".encode() not in exported
+
+
+async def test_a_secret_without_buildkit_is_refused_before_anything_is_sent(
+    image: Callable[..., Any], token: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path_factory.mktemp("no-programs")))
+    progress: list[tuple[object, ...]] = []
+    with pytest.raises(
+        MissingToolError, match="needs the build secret NPM_TOKEN, which only BuildKit gives"
+    ) as refused:
+        await image(
+            "RUN --mount=type=secret,id=NPM_TOKEN true",
+            secrets={"NPM_TOKEN": Secret("word")},
+            on_progress=lambda *told: progress.append(told),
+        )
+    assert "buildx" in refused.value.hint
+    assert not progress
+    assert await Engine().find_image(f"{token}:1") is None
 
 
 @pytest.mark.parametrize(
     ("instructions", "message"),
     [
         (["RUN echo before; echo 'fatal: error 42' >&2; exit 3"], "which ended with code 3: fatal: error 42."),
-        (["COPY nope /"], "stat nope: file does not exist."),
+        (["COPY nope /"], ("The Dockerfile copies /nope, which is not there.", "stat nope: file does not exist.")),
         (["NOPE x"], "Line 2 of the Dockerfile cannot be understood: unknown instruction: NOPE."),
-        (["RUN --mount=type=cache,target=/x true"], "requires BuildKit"),
+        (["RUN --mount=type=what true"], ('unsupported mount type "what"', "a mount of type what")),
         (["FROM 127.0.0.1:1/no/such:1"], "the Docker engine cannot reach 127.0.0.1:1."),
     ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-async def test_builds_that_fail(image: Callable[..., Any], instructions: Sequence[str], message: str) -> None:
-    with pytest.raises(ToolFailedError) as failed:
+async def test_builds_that_fail(
+    image: Callable[..., Any], builder: str, instructions: Sequence[str], message: str | tuple[str, str]
+) -> None:
+    wanted = message if isinstance(message, str) else message[builder == "plain"]
+    with pytest.raises(EcrwizError) as failed:
         await image(*instructions)
-    assert message in failed.value.message
-    assert failed.value.hint or "error 42" in message
+    assert wanted in failed.value.message
+    assert failed.value.hint or "error 42" in wanted
 
 
 async def test_no_dockerfile(tmp_path: Path) -> None:
+    request = Request(tmp_path, "Dockerfile", PLATFORM, [], {}, {})
     with pytest.raises(ToolFailedError, match=r"Dockerfile cannot be read") as failed:
-        await Engine().build(
-            tmp_path, platform=PLATFORM, tags=[], build_args={}, labels={}, on_lines=ignore, on_progress=ignore
-        )
+        await Engine().build(request, on_lines=ignore, on_progress=ignore)
     assert "render" in failed.value.hint
 
 
-async def test_an_image_for_another_platform_is_found_out(image: Callable[..., Any], token: str) -> None:
-    with pytest.raises(ToolFailedError, match=r"is for linux/amd64 though linux/arm64 was asked for"):
+async def test_an_image_for_another_platform_is_found_out(image: Callable[..., Any], token: str, builder: str) -> None:
+    # BuildKit looks for a base image of that platform instead of taking the one that is there.
+    wrong = "could not be pulled" if builder == "buildkit" else "is for linux/amd64 though linux/arm64 was asked for"
+    with pytest.raises(ToolFailedError, match=wrong):
         await image("RUN true", platform="linux/arm64")
     assert await Engine().find_image(f"{token}:1") is None, "it must not be tagged"
 
 
 async def test_a_broken_credential_store_does_not_matter(
-    image: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    image: Callable[..., Any], builder: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path_factory.mktemp("config")
     (config / "config.json").write_text('{"credsStore": "not-there"}')
     monkeypatch.setenv("DOCKER_CONFIG", str(config))
     lines: list[str] = []
     await image("RUN true", lines=lines)
-    assert any("docker-credential-not-there is not on this machine" in line for line in lines)
+    told = any("docker-credential-not-there is not on this machine" in line for line in lines)
+    assert told == (builder == "plain"), "BuildKit asks the store only when it has to pull"
 
 
 async def test_a_cancelled_build_leaves_no_container(
-    image: Callable[..., Any], token: str, containers: Callable[[], list[str]]
+    image: Callable[..., Any], token: str, working: Callable[[], list[str]], builder: str
 ) -> None:
     lines: list[str] = []
-    build = asyncio.create_task(image(f"RUN echo {token} begins; sleep 60", lines=lines))
-    await soon(lambda: f"{token} begins" in lines)
-    assert containers()
+    build = asyncio.create_task(image(f"RUN echo {token} begins; sleep 60; true", lines=lines))
+    await soon(lambda: any(line.endswith(f"{token} begins") and "RUN" not in line for line in lines))
+    assert working(), builder
     start = time.monotonic()
     build.cancel()
     with pytest.raises(asyncio.CancelledError):
         await build
     assert time.monotonic() - start < 1
-    await soon(lambda: not containers(), 3)
+    await soon(lambda: not working(), 3)
     assert await Engine().find_image(f"{token}:1") is None
 
 
-async def test_a_build_cancelled_while_it_sends(image: Callable[..., Any], tmp_path: Path, token: str) -> None:
+async def test_a_build_cancelled_while_it_sends(image: Callable[..., Any], tmp_path: Path, builder: str) -> None:
     with (tmp_path / "big").open("wb") as big:
         big.truncate(3_000_000_000)  # sparse: nothing is written, but it takes seconds to send
     progress: list[tuple[object, ...]] = []
-    build = asyncio.create_task(image("RUN true", on_progress=lambda *told: progress.append(told)))
-    await soon(lambda: len(progress) > 2)
+    build = asyncio.create_task(image("COPY big /", on_progress=lambda *told: progress.append(told)))
+    enough = 1 if builder == "buildkit" else 3  # it tells no more often than every 5 s
+    await soon(lambda: sum(told[2] == "bytes" for told in progress) >= enough)
     start = time.monotonic()
     build.cancel()
     with pytest.raises(asyncio.CancelledError):
         await build
     assert time.monotonic() - start < 2
-    assert {told[2] for told in progress} == {"bytes"}
+    assert progress[-1][2] == "bytes", builder
 
 
 async def test_a_receiver_that_fails_ends_the_build(
-    image: Callable[..., Any], token: str, containers: Callable[[], list[str]]
+    image: Callable[..., Any], token: str, working: Callable[[], list[str]], builder: str
 ) -> None:
     def fail(lines: Sequence[str]) -> None:
         if any("begins" in line and "RUN" not in line for line in lines):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await image(f"RUN echo {token} begins; sleep 60", on_lines=fail)
-    await soon(lambda: not containers(), 3)
+        await image(f"RUN echo {token} begins; sleep 60; true", on_lines=fail)
+    await soon(lambda: not working(), 3)
+    assert await Engine().find_image(f"{token}:1") is None, builder
 
 
 async def run(ref: str, token: str, *, seconds: float = 10, lines: list[str] | None = None, path: str = "/") -> Any:
-    return await Engine().run_probe(
-        ref,
-        port=4321,
-        env={"WORD": "of-mouth"},
-        labels={"org.ecrwiz.test": token},
-        seconds=seconds,
-        path=path,
-        on_lines=ignore if lines is None else lines.extend,
-    )
+    trial = Trial(ref, 4321, {"WORD": "of-mouth"}, {"org.ecrwiz.test": token}, seconds, path)
+    return await Engine().run_probe(trial, ignore if lines is None else lines.extend)
 
 
 SERVE = "mkdir /w; echo hi > /w/index.html; echo $WORD on $PORT; exec httpd -f -p $PORT -h /w"
@@ -250,6 +385,46 @@ async def test_a_probe_that_answers(
     finally:
         stranger.remove(force=True)
     assert not containers()
+
+
+HOST = "ip-10-0-0-1.ec2.internal"
+WAIT = "trap 'exit 0' TERM; sleep 60 & wait"
+
+
+@pytest.mark.parametrize(
+    ("command", "bound", "killed"),
+    [
+        ("echo $HOSTNAME; httpd -p $PORT -h /bin; " + WAIT, False, False),
+        ("echo $HOSTNAME; httpd -p $(hostname -i):$PORT -h /bin; " + WAIT, True, False),
+        ("echo $HOSTNAME; exec httpd -f -p $PORT -h /bin", False, True),
+    ],
+    ids=["well", "bound to HOSTNAME", "deaf to SIGTERM"],
+)
+async def test_a_probe_as_on_fargate(
+    image: Callable[..., Any],
+    token: str,
+    containers: Callable[[], list[str]],
+    command: str,
+    *,
+    bound: bool,
+    killed: bool,
+) -> None:
+    ref = await image("ENV HOSTNAME=0.0.0.0", f"CMD {json.dumps(['/bin/sh', '-c', command])}")
+    lines: list[str] = []
+    trial = Trial(ref, 4321, {}, {"org.ecrwiz.test": token}, 10, "/sh", hostname=HOST, stop_seconds=1)
+    answer = await Engine().run_probe(trial, lines.extend)
+    assert answer.status == 200
+    assert lines == [HOST], "Fargate's HOSTNAME wins over the image's"
+    assert (answer.bound_to_hostname, answer.was_killed) == (bound, killed)
+    assert (answer.stopped_in >= 1) == killed
+    assert answer.stopped_in > 0
+    assert not containers()
+
+
+async def test_a_probe_of_an_image_without_any_program_to_ask_with(image: Callable[..., Any], token: str) -> None:
+    ref = await image('CMD ["/bin/busybox", "httpd", "-f", "-p", "4321"]', "RUN busybox rm /bin/cat")
+    answer = await Engine().run_probe(Trial(ref, 4321, {}, {}, 10, "/bin/sh", hostname=HOST), ignore)
+    assert (answer.status, answer.bound_to_hostname, answer.stopped_in) == (200, False, 0), token
 
 
 UNWELL = (

@@ -1,13 +1,27 @@
-"""The Docker engine: build, try out, push. Through docker-py, without its command line and without `login`.
+"""The Docker engine: build, try out, push, without `login`.
 
-Every call that can last is cut when the awaiting task is cancelled, by shutting its socket down: the engine
-then removes what it was working in. Registry credentials go into the one request that needs them.
+Images are built with BuildKit by the docker program, as docker-py cannot; all else goes through docker-py, and so
+does the build where no program with BuildKit is to be had. Every call that can last is ended when the awaiting task
+is cancelled: the program by SIGINT, docker-py's by shutting its socket down; the engine then removes what it was
+working in. Registry credentials go into the one request that needs them.
 """
 
 from __future__ import annotations
 
 from ecrwiz.services.docker.context import context_digest
+from ecrwiz.services.docker.dockerfile import arg_names, mounts, read_dockerfile
 from ecrwiz.services.docker.engine import Engine, ImageInfo
-from ecrwiz.services.docker.probe import Probe
+from ecrwiz.services.docker.probe import Probe, Trial
+from ecrwiz.services.docker.request import Request
 
-__all__ = ["Engine", "ImageInfo", "Probe", "context_digest"]
+__all__ = [
+    "Engine",
+    "ImageInfo",
+    "Probe",
+    "Request",
+    "Trial",
+    "arg_names",
+    "context_digest",
+    "mounts",
+    "read_dockerfile",
+]

@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,11 +14,12 @@ from typing import Final
 from ecrwiz.model.errors import BadInputError
 from ecrwiz.services.docker.ignore import Ignore, read_ignore
 
-__all__ = ["Entry", "context_digest", "list_context", "tar_size", "tar_stream"]
+__all__ = ["NEVER", "Entry", "context_digest", "list_context", "tar_size", "tar_stream"]
 
 _PIECE: Final = 256 * 1024  # bytes per piece of the stream
 _BLOCK: Final = tarfile.BLOCKSIZE
-_NEVER: Final = ".ecrwiz"  # our own journal and logs; they would make every build differ from the one before
+NEVER: Final = ".ecrwiz"
+"""Our own journal and logs, in whatever folder: they would make every build differ from the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,18 @@ def list_context(root: Path, dockerfile: str = "Dockerfile") -> list[Entry]:
         raise _unreadable(error) from error
 
 
-def context_digest(root: Path) -> str:
+def context_digest(root: Path, dockerfile: str = "Dockerfile") -> str:
     """A fingerprint of what a build in this folder is sent: paths, sizes, times and execute bits, no content.
+
+    Args:
+        root: the context.
+        dockerfile: relative to it.
 
     Raises:
         BadInputError: a folder cannot be read, or `.dockerignore` makes no sense.
     """
     digest = hashlib.sha256()
-    for entry in list_context(root):
+    for entry in list_context(root, dockerfile):
         mode, line = entry.stat.st_mode, os.fsencode(entry.path)
         if stat.S_ISLNK(mode):
             line += b"\0link\0" + os.fsencode(_target(root, entry))
@@ -83,19 +88,22 @@ def tar_size(entries: list[Entry]) -> int:
     return total
 
 
-def tar_stream(root: Path, entries: list[Entry], on_sent: Callable[[int], None]) -> Iterator[bytes]:
+def tar_stream(
+    root: Path, entries: list[Entry], on_sent: Callable[[int], None], instead: Mapping[str, bytes] | None = None
+) -> Iterator[bytes]:
     """The context as a tar archive, in pieces; owners become root and times whole seconds, as Docker does.
 
     Args:
         root: the context.
         entries: from `list_context`.
         on_sent: told the number of bytes before each piece; what it raises ends the stream.
+        instead: the content of files by path, in place of what is on the disk.
 
     Raises:
         BadInputError: a file cannot be read or has changed meanwhile.
     """
     sent, buffer = 0, bytearray()
-    for data in _tar_pieces(root, entries):
+    for data in _tar_pieces(root, entries, instead or {}):
         buffer += data
         if len(buffer) >= _PIECE:
             on_sent(sent)
@@ -106,14 +114,20 @@ def tar_stream(root: Path, entries: list[Entry], on_sent: Callable[[int], None])
     yield bytes(buffer) + bytes(2 * _BLOCK)
 
 
-def _tar_pieces(root: Path, entries: list[Entry]) -> Iterator[bytes]:
+def _tar_pieces(root: Path, entries: list[Entry], instead: Mapping[str, bytes]) -> Iterator[bytes]:
     links: dict[tuple[int, int], str] = {}
     for entry in entries:
-        info = _tar_info(root, entry, links)
+        content = instead.get(entry.path)
+        # What is replaced must not become the file that a hard link of it refers to.
+        info = _tar_info(root, entry, links if content is None else {})
         if info is None:
             continue
+        if content is not None:
+            info.type, info.linkname, info.size = tarfile.REGTYPE, "", len(content)
         yield info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-        if info.isreg():
+        if content is not None:
+            yield content + bytes(_padded(len(content)) - len(content))
+        elif info.isreg():
             yield from _content(root / entry.path, info.size)
 
 
@@ -159,7 +173,7 @@ def _walk(root: Path, folder: str, rules: Ignore, above: tuple[bool, ...]) -> It
         things = sorted(found, key=lambda thing: thing.name)
     for thing in things:
         path = f"{folder}/{thing.name}" if folder else thing.name
-        if path == _NEVER:
+        if thing.name == NEVER:
             continue
         ignored, hits = rules.decide(path, above)
         if not ignored:

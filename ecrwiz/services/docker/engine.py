@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
 from ecrwiz.model.errors import ToolFailedError
-from ecrwiz.model.ports import OnLines, OnProgress
+from ecrwiz.model.ports import OnLines, OnProgress, ignore
 from ecrwiz.model.redact import Secret
 from ecrwiz.services.docker.bridge import Feed, Wire, connected, in_thread
 from ecrwiz.services.docker.build import run_build
+from ecrwiz.services.docker.builders import find_builder
+from ecrwiz.services.docker.buildkit import run_buildkit
+from ecrwiz.services.docker.command import arguments, shown
+from ecrwiz.services.docker.dockerfile import check_plain, plain_form, read_dockerfile
 from ecrwiz.services.docker.images import ImageInfo, inspect
-from ecrwiz.services.docker.probe import Probe, probe
+from ecrwiz.services.docker.probe import Probe, Trial, probe
 from ecrwiz.services.docker.records import PushLog
+from ecrwiz.services.docker.request import Request
 
 __all__ = ["Engine", "ImageInfo"]
 
@@ -47,41 +52,43 @@ class Engine:
 
     async def build(
         self,
-        root: Path,
+        request: Request,
         *,
-        dockerfile: str = "Dockerfile",
-        platform: str,
-        tags: Sequence[str],
-        build_args: Mapping[str, str],
-        labels: Mapping[str, str],
         on_lines: OnLines,
         on_progress: OnProgress,
+        on_command: Callable[[str], None] = ignore,
+        notes: Path | None = None,
     ) -> str:
-        """Build an image, and tag it when it turned out as asked for.
+        """Build an image, with BuildKit where there is one, and tag it when it turned out as asked for.
 
         Args:
-            root: the build context.
-            dockerfile: relative to the context.
-            platform: `os/architecture`.
-            tags: `name:tag`, each.
-            build_args: for the Dockerfile's ARG; they can be seen in the image, so never a secret.
-            labels: for the image.
-            on_lines: the engine's output.
+            request: what to build.
+            on_lines: the builder's output.
             on_progress: bytes while the context is sent or a base image pulled, then `steps`.
+            on_command: told the command.
+            notes: a folder for notes about the program that runs, see `process.stream`.
 
         Returns:
             The image's id, `sha256:...`.
 
         Raises:
-            BadInputError: the context cannot be read.
+            BadInputError: the context or the Dockerfile cannot be used.
+            MissingToolError: the Dockerfile cannot be built without BuildKit, and there is none.
             ToolFailedError: the build failed, or the image is for another platform.
         """
+        text = read_dockerfile(request.root, request.dockerfile)
+        builder = await find_builder()
+        if builder.program:
+            return await run_buildkit(
+                builder, request, text, on_lines=on_lines, on_progress=on_progress, on_command=on_command, notes=notes
+            )
+        check_plain(text, request.given, builder.reason)
+        plain = plain_form(text)
+        left_out = " without the Dockerfile's cache mounts, which takes longer," if plain != text else ""
+        on_lines([f"{builder.reason} So the image is built{left_out} by the engine's classic builder."])
+        on_command(shown(builder, arguments(builder, request)))
         feed, wire = Feed(on_lines, on_progress), Wire()
-
-        def work() -> str:
-            return run_build(root, dockerfile, platform, tags, build_args, labels, feed, wire)
-
-        return await in_thread(work, feed=feed, wire=wire)
+        return await in_thread(lambda: run_build(request, plain, feed, wire), feed=feed, wire=wire)
 
     async def push(
         self,
@@ -134,19 +141,9 @@ class Engine:
 
         return await in_thread(work, feed=feed, wire=wire)
 
-    async def run_probe(
-        self,
-        image_ref: str,
-        *,
-        port: int,
-        env: Mapping[str, str],
-        labels: Mapping[str, str],
-        seconds: float,
-        path: str = "/",
-        on_lines: OnLines,
-    ) -> Probe:
+    async def run_probe(self, trial: Trial, on_lines: OnLines) -> Probe:
         """Run an image on a free port of this machine until it answers over HTTP; see `probe.probe`."""
-        return await probe(image_ref, port=port, env=env, labels=labels, seconds=seconds, path=path, on_lines=on_lines)
+        return await probe(trial, on_lines)
 
     async def remove_tags(self, refs: Iterable[str]) -> None:
         """Take names off images, and remove the images that have none left; missing ones do not matter."""

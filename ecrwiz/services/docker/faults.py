@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from ecrwiz.model.errors import EcrwizError, MissingToolError, ToolFailedError
+from ecrwiz.services.docker.build_faults import base_image_fault, refused
+from ecrwiz.services.docker.tables import lookup, sentence, table
 
-__all__ = ["Fault", "base_image_fault", "build_hint", "push_error", "start_error", "translated", "unreadable_config"]
-
-# pattern, message (with the pattern's groups), hint
-Fault = tuple[re.Pattern[str], str, str]
-
-
-def _table(*rows: tuple[str, str, str]) -> tuple[Fault, ...]:
-    return tuple((re.compile(pattern, re.IGNORECASE | re.DOTALL), message, hint) for pattern, message, hint in rows)
-
+__all__ = ["engine_fault", "no_answer", "push_error", "start_error", "translated", "unreadable_config"]
 
 _CONFIG: Final = (
     "Docker's own configuration file (config.json) cannot be understood.",
     "Repair or remove ~/.docker/config.json.",
 )
 
-_ENGINE: Final = _table(
+_ENGINE: Final = table(
     (
         r"permission denied",
         "The Docker engine does not answer: this user may not use its socket.",
@@ -51,20 +44,7 @@ _ENGINE: Final = _table(
     ),
 )
 
-_REFUSED: Final = _table(
-    (
-        r"dockerfile parse error (?:on )?line (\d+): (.*)",
-        "Line {0} of the Dockerfile cannot be understood: {1}.",
-        "Correct it, or let the step render write the file anew.",
-    ),
-    (
-        r"file with no instructions|dockerfile .*cannot be empty",
-        "The Dockerfile holds no instructions.",
-        "Let the step render write it anew.",
-    ),
-)
-
-_PUSH: Final = _table(
+_PUSH: Final = table(
     (
         r"tag '([^']+)' already exists in the '([^']+)' repository .* because the (?:repository|tag) is immutable",
         "The tag {0} exists in the repository {1} already and may not be overwritten: tags there are immutable.",
@@ -142,54 +122,7 @@ _PUSH: Final = _table(
     ),
 )
 
-_BASE: Final = _table(
-    (
-        r"toomanyrequests|pull rate limit",
-        "The base image could not be pulled: its registry allows no more pulls for now.",
-        "Wait, log in to that registry with `docker login`, or take the image from public.ecr.aws/docker/library.",
-    ),
-    (
-        r"no match(?:ing manifest)? for (?:platform|(\S+)) in (?:the )?manifest",
-        "The base image does not exist for the platform that was asked for.",
-        "Choose another platform, or a base image that supports it.",
-    ),
-    (
-        r"manifest for (\S+) not found|(?:manifest|not found).*manifest unknown",
-        "The base image {0} does not exist.",
-        "Check the name and the tag in the Dockerfile's FROM line.",
-    ),
-    (
-        r"pull access denied for (\S+?),",
-        "The base image {0} does not exist, or may only be pulled after a login.",
-        "Check the name in the Dockerfile's FROM line, or log in with `docker login`.",
-    ),
-    (
-        r"(?:Get|Head) \"?https?://([^/\"]+)/v2/.*(?:dial tcp|lookup|timeout|canceled|refused|reset|EOF|x509)",
-        "The base image could not be pulled: the Docker engine cannot reach {0}.",
-        "Check the network and the engine's proxy settings, or pull the image where that is possible.",
-    ),
-)
-
-_BUILD_HINTS: Final = _table(
-    (r"digital envelope routines|ERR_OSSL_EVP", "", "Set NODE_OPTIONS=--openssl-legacy-provider for the build."),
-    (
-        r"file not found in build context|excluded by \.dockerignore",
-        "",
-        "Create the file, or take it out of .dockerignore or of the Dockerfile's COPY line.",
-    ),
-    (r"npm ci.*package-lock|EUSAGE", "", "Run `npm install` and commit the package-lock.json."),
-    (r"no space left on device|ENOSPC", "", "Free some space for the Docker engine: `docker system prune`."),
-    (r"heap out of memory|code:? 137", "", "Give the Docker engine more memory."),
-    (r"exec format error", "", "Install emulation for that platform (binfmt), or build for this machine's own."),
-    (r"requires BuildKit|the --mount option", "", "Take the BuildKit-only option out of the Dockerfile."),
-    (
-        r"EAI_AGAIN|ENOTFOUND|ETIMEDOUT|temporary failure",
-        "",
-        "Check that containers reach the network, then build again.",
-    ),
-)
-
-_START: Final = _table(
+_START: Final = table(
     (
         r"exec(?:: | )\"?([^\":]+)\"?: (?:stat [^:]+: )?no such file or directory",
         "The container could not be started: {0} is not in the image, or its first line names a program that is not.",
@@ -214,47 +147,37 @@ _START: Final = _table(
 )
 
 
-def _lookup(table: tuple[Fault, ...], text: str) -> tuple[str, str] | None:
-    for pattern, message, hint in table:
-        if found := pattern.search(text):
-            return message.format(*(group or "it" for group in found.groups())), hint
-    return None
-
-
 def push_error(text: str) -> ToolFailedError:
     """What a push's failure record means."""
-    known = _lookup(_PUSH, text)
+    known = lookup(_PUSH, text)
     return ToolFailedError(*known) if known else ToolFailedError(f"The push failed: {sentence(text)}")
 
 
 def start_error(text: str) -> ToolFailedError:
     """Why a container could not be created or started."""
-    known = _lookup(_START, text)
+    known = lookup(_START, text)
     return (
         ToolFailedError(*known) if known else ToolFailedError(f"The container could not be started: {sentence(text)}")
     )
 
 
-def base_image_fault(text: str) -> ToolFailedError | None:
-    """What it means when it is the base image that could not be pulled; None when it is something else."""
-    known = _lookup(_BASE, text)
-    return ToolFailedError(*known) if known else None
+def engine_fault(text: str) -> MissingToolError | None:
+    """What it means when the engine cannot be reached in the first place; None when nothing is known about it."""
+    known = lookup(_ENGINE, text)
+    return MissingToolError(*known) if known else None
 
 
-def build_hint(text: str) -> str:
-    """What to do about a build's failure; empty when nothing is known about it."""
-    known = _lookup(_BUILD_HINTS, text)
-    return known[1] if known else ""
+def no_answer(doing: str) -> MissingToolError:
+    """The engine does not answer, and nothing more is known."""
+    return MissingToolError(
+        f"The Docker engine does not answer (while {doing}).",
+        "Start Docker, and check DOCKER_HOST when the engine is not this machine's own; `docker info` must work.",
+    )
 
 
 def unreadable_config() -> MissingToolError:
     """Docker's own configuration is broken in a way that docker-py does not expect."""
     return MissingToolError(*_CONFIG)
-
-
-def sentence(text: str) -> str:
-    """Somebody else's message as the end of a sentence of ours."""
-    return " ".join(text.split()).rstrip(".") + "."
 
 
 @contextmanager
@@ -282,16 +205,13 @@ def _explained(error: Exception, doing: str) -> EcrwizError:
 
     if isinstance(error, APIError):
         text = str(error.explanation or error.response.reason)
-        known = _lookup(_REFUSED, text)
-        if known:
-            return ToolFailedError(*known)
-        return base_image_fault(text) or ToolFailedError(f"The Docker engine refused {doing}: {sentence(text)}")
-    known = _lookup(_ENGINE, str(error))
-    if known:
-        return MissingToolError(*known)
+        return (
+            refused(text)
+            or base_image_fault(text)
+            or ToolFailedError(f"The Docker engine refused {doing}: {sentence(text)}")
+        )
+    if known := engine_fault(str(error)):
+        return known
     if isinstance(error, DockerException) and "server API version" not in str(error):
         return ToolFailedError(f"Docker's library failed while {doing}: {sentence(str(error))}")
-    return MissingToolError(
-        f"The Docker engine does not answer (while {doing}).",
-        "Start Docker, and check DOCKER_HOST when the engine is not this machine's own; `docker info` must work.",
-    )
+    return no_answer(doing)

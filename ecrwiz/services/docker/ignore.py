@@ -13,8 +13,9 @@ from itertools import groupby
 from pathlib import Path
 
 from ecrwiz.model.errors import BadInputError
+from ecrwiz.services.docker.dockerfile import read_small
 
-__all__ = ["Ignore", "read_ignore"]
+__all__ = ["Ignore", "ignore_lines", "read_ignore"]
 
 
 class Ignore:
@@ -64,19 +65,34 @@ class Ignore:
 
 
 def read_ignore(root: Path, dockerfile: str) -> Ignore:
-    """The rules in a folder's `.dockerignore`. The Dockerfile and the rules themselves are always sent.
+    """The rules for a build: those in `<dockerfile>.dockerignore`, or else in the context's `.dockerignore`.
+
+    So BuildKit chooses (Docker's documentation, "Filename and location"). The Dockerfile and the rules themselves
+    are always sent.
 
     Raises:
-        BadInputError: a pattern cannot be understood, or the file cannot be read.
+        BadInputError: a pattern cannot be understood, or the file cannot be used.
     """
-    try:
-        text = (root / ".dockerignore").read_bytes().decode("utf-8-sig", "surrogateescape")
-    except FileNotFoundError:
-        text = ""
-    except OSError as error:
-        raise BadInputError(f"{root / '.dockerignore'} cannot be read: {error.strerror}.") from error
-    lines = [line.strip() for line in text.split("\n") if not line.startswith("#")]
-    return Ignore([*filter(None, lines), f"!{dockerfile}", "!.dockerignore"])
+    name, lines = ignore_lines(root, dockerfile)
+    return Ignore([*lines, f"!{dockerfile}", f"!{name}"])
+
+
+def ignore_lines(root: Path, dockerfile: str) -> tuple[str, list[str]]:
+    """The name of the file with the rules, relative to the context, and its rules; no rules when there is none.
+
+    Raises:
+        BadInputError: the file cannot be used.
+    """
+    for name in (f"{dockerfile}.dockerignore", ".dockerignore"):
+        try:
+            text = read_small(root, name).decode("utf-8-sig", "surrogateescape")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise BadInputError(f"{root / name} cannot be read: {error.strerror}.") from error
+        lines = [line.strip() for line in text.split("\n") if not line.startswith("#")]
+        return name, [line for line in lines if line]
+    return ".dockerignore", []
 
 
 def _clean(text: str) -> str:

@@ -9,9 +9,11 @@ from typing import Any, Final
 from ecrwiz.model.errors import ToolFailedError
 from ecrwiz.model.redact import clean_line, plain
 from ecrwiz.services.docker.bridge import Feed
-from ecrwiz.services.docker.faults import base_image_fault, build_hint, push_error, sentence
+from ecrwiz.services.docker.build_faults import base_image_fault, build_hint
+from ecrwiz.services.docker.faults import push_error
+from ecrwiz.services.docker.tables import sentence
 
-__all__ = ["BuildLog", "Layers", "PushLog"]
+__all__ = ["BuildLog", "Layers", "PushLog", "cause_of", "short"]
 
 Record = Mapping[str, Any]
 
@@ -97,7 +99,7 @@ class BuildLog:
     def _printed(self, text: str) -> None:
         self._feed.write(text.encode("utf-8", "replace"))
         if step := _STEP.match(text):
-            number, count, self._command = int(step[1]), int(step[2]), _short(step[3])
+            number, count, self._command = int(step[1]), int(step[2]), short(step[3])
             self._step, self._output = f"step {number} of {count}", []
             self._feed.progress(number - 1, count, "steps", self._command)
         else:
@@ -111,11 +113,11 @@ class BuildLog:
         code = _EXIT.search(text)
         if not code:
             where = f" at {self._step}, `{self._command}`" if self._step else ""
-            return ToolFailedError(f"The build failed{where}: {sentence(_short(text))}", build_hint(text))
-        cause = next((line for line in said if _TELLING.search(line)), said[-1] if said else "it printed nothing")
+            return ToolFailedError(f"The build failed{where}: {sentence(short(text))}", build_hint(text))
+        cause = cause_of(said)
         return ToolFailedError(
             f"The build failed at {self._step}, `{self._command}`, which ended with code {code[1]}: "
-            f"{sentence(_short(cause))}",
+            f"{sentence(short(cause))}",
             build_hint("\n".join([*said, text])),
         )
 
@@ -157,6 +159,12 @@ def _layer(record: Record, layers: Layers, feed: Feed, prefix: str) -> None:
     feed.progress(layers.done, layers.total or None, "bytes", f"{prefix}{layers}")
 
 
-def _short(text: str) -> str:
+def cause_of(said: list[str]) -> str:
+    """The line that tells most about why a command failed: the first that speaks of an error, or else the last."""
+    return next((line for line in said if _TELLING.search(line)), said[-1] if said else "it printed nothing")
+
+
+def short(text: str) -> str:
+    """Somebody else's text on one line, cut when it is long."""
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
