@@ -77,7 +77,7 @@ ACTIONS: Final = (
         "keep_or_overwrite",
         "space",
         "Keep/overwrite",
-        "Keep your own file, or overwrite it and keep a backup.",
+        "Keep your own file, overwrite it and keep a backup, or have both texts in it with conflict markers.",
     ),
     Action("review", "again", "r", "Refresh", "Look at the files and ask Terraform again.", shown=False),
     Action("review", "other_pane", "tab", "Other pane", "Move between the list and what it shows.", shown=False),

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -129,16 +128,32 @@ def _also_here(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+_import_option = click.option(
+    "--import", "imports", is_flag=True, help="Let Terraform take over a repository or user that ecrwiz did not make."
+)
 
 
 @commands.command()
 @click.argument("steps", nargs=-1, type=click.Choice(_STEPS), metavar="[STEP]...")
 @click.option("--yes", is_flag=True, help="Agree to everything: replace files (copies are kept), apply the plan.")
 @click.option("--force", is_flag=True, help="Run steps though they are fresh.")
+@click.option("--on-conflict", type=click.Choice(("mine", "new", "both")), default=None,
+              help="Whose text a file gets that you and ecrwiz both changed; both: with conflict markers.")  # fmt: skip
+@_import_option
 @_answers_option
 @_json_option
 @click.pass_obj
-def run(door: _Door, steps: tuple[str, ...], sets: tuple[str, ...], *, yes: bool, force: bool, as_json: bool) -> int:
+def run(
+    door: _Door,
+    steps: tuple[str, ...],
+    sets: tuple[str, ...],
+    on_conflict: str | None,
+    *,
+    imports: bool,
+    yes: bool,
+    force: bool,
+    as_json: bool,
+) -> int:
     """Run some steps, or everything that is not fresh.
 
     The steps: render, build, smoke-test, provision, push, credentials, github.
@@ -147,8 +162,9 @@ def run(door: _Door, steps: tuple[str, ...], sets: tuple[str, ...], *, yes: bool
     from ecrwiz.flow.events import StepId
 
     wanted = tuple(StepId(step) for step in steps)
+    approvals = Approvals(everything=yes, on_conflict=on_conflict or "", imports=imports)
     with _world(door, build=not wanted or StepId.BUILD in wanted):
-        return _alone(_run(door, wanted, sets, Approvals(everything=yes), force=force, as_json=as_json))
+        return _alone(_run(door, wanted, sets, approvals, force=force, as_json=as_json))
 
 
 @commands.command()
@@ -162,13 +178,26 @@ def status(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
 
 
 @commands.command()
+@_import_option
+@click.option("--run-programs", is_flag=True, help="Plan though your own Terraform runs programs for it.")
 @_answers_option
 @_json_option
 @click.pass_obj
-def plan(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
+def plan(door: _Door, sets: tuple[str, ...], *, imports: bool, run_programs: bool, as_json: bool) -> int:
     """Show what a run would write and create; nothing is changed."""
     with _world(door):
-        return _alone(_plan(door, sets, as_json=as_json))
+        return _alone(_plan(door, sets, imports=imports, run_programs=run_programs, as_json=as_json))
+
+
+@commands.command()
+@_also_here
+@_json_option
+@click.pass_obj
+def detect(door: _Door, *, as_json: bool) -> int:
+    """Show what the application's files say, each value with where it was read; nothing of it is run."""
+    from ecrwiz.reports import print_detection
+
+    return print_detection(door.root, as_json=as_json)
 
 
 @commands.command()
@@ -215,7 +244,8 @@ def _world(door: _Door, *, build: bool = False) -> Iterator[None]:
 
     asyncio.run(check_state_folder(door.root, _sandbox_folder(door)))
     app = node_app.detect(door.root)
-    if build:
+    theirs = app.serving == "own" or (app.dockerfile is not None and not app.dockerfile.ours)
+    if build and not theirs:  # what a Dockerfile of their own begins with, only a registry has
         base_image.ensure_base_image(templates.base_image(app), lambda text: click.echo(text, err=True))
     box = Sandbox.attach_or_start(_sandbox_folder(door), keep=door.keep)
     try:
@@ -264,56 +294,16 @@ async def _run(
 
 
 async def _status(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
-    from ecrwiz.console import glyph
-    from ecrwiz.flow.runbook import STEPS, survey
+    from ecrwiz.reports import print_status
+
+    return await print_status(await _open(door, sets), as_json=as_json)
+
+
+async def _plan(door: _Door, sets: tuple[str, ...], *, imports: bool, run_programs: bool, as_json: bool) -> int:
+    from ecrwiz.reports import print_plan
 
     project = await _open(door, sets)
-    answers = project.answers
-    found = await survey(project)
-    if as_json:
-        steps = [
-            {
-                "step": s.step,
-                "status": s.status,
-                "reason": s.reason,
-                "outputs": dict(s.record.outputs) if s.record else {},
-            }
-            for s in found.values()
-        ]
-        values = {k: {"value": v, "from": str(project.resolved.origins[k])} for k, v in project.resolved.values.items()}
-        click.echo(json.dumps({"answers": values, "steps": steps}))
-        return 0
-    click.echo(f"{answers.project_id} ({answers.env}) in {answers.region}: {answers.repository_name}")
-    for state in found.values():
-        reason = plain(f"  {state.reason}") if state.reason else ""
-        click.echo(f"{glyph(state.status)} {state.status:<9} {state.step:<11} {STEPS[state.step].title}{reason}")
-    if project.journal.unreadable:
-        click.echo(project.journal.unreadable)
-    return 0
-
-
-async def _plan(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
-    from ecrwiz.console import failure_lines
-    from ecrwiz.flow.preview import preview
-
-    project = await _open(door, sets)
-    found = await preview(project)
-    if as_json:
-        click.echo(json.dumps(asdict(found)))
-        return found.problem.exit_code if found.problem else 0
-    for change in found.files:
-        if change.kind != "same":
-            click.echo("\n".join(plain(line) for line in change.diff.splitlines()))
-    kinds = [change.kind for change in found.files]
-    click.echo(f"Files: {kinds.count('new')} new, {kinds.count('changed') + kinds.count('added')} changed, "
-               f"{kinds.count('same')} as they are.")  # fmt: skip
-    if found.plan is not None:
-        for planned in found.plan.changes:
-            click.echo(plain(f"  {planned.action:<8} {planned.address}"))
-        click.echo(f"Terraform: {found.plan}.")
-    for line in failure_lines(found.problem) if found.problem else ():
-        click.echo(plain(line), err=True)
-    return found.problem.exit_code if found.problem else 0
+    return await print_plan(project, imports=imports, run_programs=run_programs, as_json=as_json)
 
 
 async def _destroy(door: _Door, confirm: str, sets: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
@@ -321,16 +311,12 @@ async def _destroy(door: _Door, confirm: str, sets: tuple[str, ...], *, yes: boo
     from ecrwiz.flow.context import Approvals
     from ecrwiz.flow.events import StepId
     from ecrwiz.flow.steps.destroy import inventory
+    from ecrwiz.reports import print_inventory
 
     project = await _open(door, sets)
     project_id = project.answers.project_id
     lines = await inventory(project)
-    if as_json:
-        click.echo(json.dumps({"event": "inventory", "lines": lines}))
-    else:
-        click.echo("This will be removed:" if lines else "AWS has nothing of this project.")
-        for line in lines:
-            click.echo(plain(f"  {line}"))
+    print_inventory(lines, as_json=as_json)
     if not as_json and not yes and sys.stdin.isatty():
         confirm = click.prompt(f"Type {project_id} to remove it", default="", show_default=False)
     elif not yes:

@@ -187,7 +187,7 @@ def ask_in_terminal(question: Question, done: Callable[[Reply], None]) -> None:
 
     def ask() -> None:
         for line in question.body:
-            click.echo(f"  {line}")
+            click.echo(f"  {plain(line)}".rstrip())
         try:
             done(_prompt(question))
         except (click.Abort, EOFError, OSError):
@@ -199,6 +199,11 @@ def ask_in_terminal(question: Question, done: Callable[[Reply], None]) -> None:
 def _prompt(question: Question) -> Reply:
     if question.kind == "confirm":
         return click.confirm(f"{question.title} ({question.yes} / {question.no})", default=False)
+    if question.kind == "choice":
+        for word, label in question.choices:
+            click.echo(f"  {word:<8} {label}")
+        words = [word for word, _ in question.choices]
+        return str(click.prompt(question.title, type=click.Choice(words), default=words[-1]))
     if question.kind == "secret":
         return Secret(click.prompt(question.title, hide_input=True, default="", show_default=False).strip())
     return str(click.prompt(question.title, default="", show_default=False))

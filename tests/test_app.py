@@ -296,7 +296,7 @@ async def test_the_approvals_reach_the_steps(stage: Stage) -> None:
         await pilot.press("down", "down", "space", "g")
         await until(pilot, lambda: got)
     approvals = got[0]
-    assert approvals.files == {"start.sh"}  # type: ignore[attr-defined]
+    assert approvals.files == {"start.sh": "new"}  # type: ignore[attr-defined]
     assert approvals.plan == frozenset(stage.seen.plan.changes)  # type: ignore[attr-defined,union-attr]
     assert approvals.everything is False  # type: ignore[attr-defined]
 

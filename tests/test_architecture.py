@@ -19,6 +19,7 @@ LEVELS = {
     "app": 5,
     "actions": 3,
     "console": 4,
+    "reports": 5,
     "crash": 1,
     "screens": 4,
     "widgets": 3,
@@ -121,7 +122,7 @@ def test_broad_excepts_are_at_the_doors_and_in_the_engine_alone() -> None:
 
 def test_the_command_line_runs_without_textual_or_an_sdk() -> None:
     code = (
-        "import sys, ecrwiz.cli, ecrwiz.flow.engine, ecrwiz.flow.runbook, ecrwiz.flow.preview, ecrwiz.console\n"
+        "import sys, ecrwiz.cli, ecrwiz.flow.engine, ecrwiz.flow.runbook, ecrwiz.flow.preview, ecrwiz.reports\n"
         "print([m for m in ('textual', 'boto3', 'docker', 'keyring', 'httpx', 'nacl', 'hcl2') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import queue
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from ecrwiz import cli
-from ecrwiz.console import Json, Plain
+from ecrwiz.console import Json, Plain, ask_in_terminal
 from ecrwiz.crash import crash_file
 from ecrwiz.flow import events
-from ecrwiz.flow.events import Failure, Status, StepId
+from ecrwiz.flow.events import Failure, Question, Reply, Status, StepId
 from ecrwiz.model.redact import MASK
 
 STEP = StepId.BUILD
@@ -65,8 +67,30 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_a_terminal_the_help_is_printed(arguments: list[str]) -> None:
     done = CliRunner().invoke(cli.commands, arguments)
     assert done.exit_code == 0
-    for word in ("run", "status", "plan", "destroy", "--sandbox", "--version"):
+    for word in ("run", "status", "plan", "detect", "destroy", "--sandbox", "--version"):
         assert word in done.output
+
+
+def test_a_choice_is_asked_on_the_terminal_with_the_safe_word_as_default(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def prompt(title: str, *, type: click.Choice[str], default: str) -> str:  # noqa: A002  # click's own name
+        asked.append((title, tuple(type.choices), default))
+        return "new"
+
+    monkeypatch.setattr(click, "prompt", prompt)
+    question = Question(
+        STEP, "choice", "Whose?", ("\x1b[31m-x\x1b[0m",), choices=(("new", "Take it"), ("mine", "Keep"))
+    )
+    done: queue.Queue[Reply] = queue.Queue()
+    ask_in_terminal(question, done.put)
+    assert done.get(timeout=5) == "new"
+    assert asked == [("Whose?", ("new", "mine"), "mine")]
+    said = capsys.readouterr().out
+    assert "  -x\n" in said, "nothing in a body is read as a terminal's command"
+    assert "Take it" in said
 
 
 def test_a_wrong_step_is_bad_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,6 +69,10 @@ def test_read_text_has_a_limit(tmp_path: Path) -> None:
         file.truncate(2**40)  # takes no room on the disk, and would take all of the memory
     with pytest.raises(BadInputError, match="larger than the 5 MB"):
         read_text(path)
+    path.write_bytes("é\n".encode() * 2_000_000)
+    head = read_text(path, cut=True) or ""
+    assert set(head.split("\n")) == {"é", ""}
+    assert 4_999_990 < len(head.encode()) <= 5_000_000
 
 
 @pytest.mark.parametrize(

@@ -256,3 +256,49 @@ def test_tag_is_a_valid_image_tag(commit_id: str, dirty: bool) -> None:
     tag = git.image_tag(GitState(commit_id, dirty, ""))
     assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", tag)
     assert tag.endswith("-dirty") == dirty
+
+
+async def test_the_top_of_the_work_tree(repo: Path, tmp_path: Path) -> None:
+    below = repo / "apps" / "web"
+    below.mkdir(parents=True)
+    assert await git.top(below) == repo
+    assert await git.top(repo) == repo
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    assert await git.top(outside) is None
+
+
+async def test_a_work_tree_that_does_not_hold_the_folder_is_none(repo: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    run(repo, "config", "core.worktree", str(other))
+    assert await git.top(repo) is None
+
+
+async def test_the_rule_that_decides_is_named(repo: Path) -> None:
+    (repo / ".gitignore").write_text("*.tfstate\n!keep.tfstate\n")
+    (repo / "keep.tfstate").write_text("")
+    rule = await git.ignore_rule(repo, "a.tfstate")
+    assert rule is not None
+    assert (rule.source, rule.line, rule.pattern, rule.ignores) == (".gitignore", 1, "*.tfstate", True)
+    rule = await git.ignore_rule(repo, "keep.tfstate")
+    assert rule is not None
+    assert (rule.line, rule.ignores) == (2, False)
+    assert await git.ignore_rule(repo, "page.js") is None
+    run(repo, "add", "-f", "keep.tfstate")
+    assert await git.ignore_rule(repo, "keep.tfstate") == rule, "rules are asked about, not what is tracked"
+
+
+async def test_texts_are_merged_and_conflicts_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = "a\nb\nc\nd\ne\n"
+    merged = await git.merge(base.replace("a", "A"), base, base.replace("e", "E"))
+    assert merged == git.Merged("A\nb\nc\nd\nE\n", 0)
+    merged = await git.merge(base.replace("c", "1"), base, base.replace("c", "2"))
+    assert merged is not None
+    assert merged.conflicts == 1
+    assert git.conflict_line(merged.text) == 3
+    assert git.conflict_line(base) is None
+    assert git.conflict_line("<<<<<<< only an opening\n") is None
+    assert await git.merge("a\0", base, base) is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert await git.merge(base, base, base) is None

@@ -6,20 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from ecrwiz.model.errors import BadInputError, ToolFailedError
-from ecrwiz.services import hcl, templates
+from ecrwiz.model.answers import Answers
+from ecrwiz.model.errors import BadInputError
+from ecrwiz.services import hcl
+from ecrwiz.services.templates import terraform
 
-OURS = {
-    path.relative_to(templates.terraform_templates()).as_posix(): path.read_text()
-    for path in templates.terraform_templates().rglob("*.tf")
-}
+ANSWERS = Answers.model_validate({"project_id": "blog", "region": "us-east-1"}, context={"regions": {"us-east-1"}})
+OURS = {file.path.removeprefix("infra/"): file.text for file in terraform.infra_files(ANSWERS)}
 
 
 @pytest.mark.parametrize(
     ("text", "what"),
     [
         ('provider "aws" {\n  region = "us-east-1"\n}\n', "provider aws"),
-        ('terraform {\n  backend "s3" {}\n}\n', "a backend"),
+        ('terraform {\n  backend "s3" {}\n}\n', "backend s3"),
+        ("terraform {\n  cloud {}\n}\n", "cloud"),
         ('terraform {\n  required_providers {\n    dns = { source = "hashicorp/dns" }\n  }\n}\n', "required_providers"),
         ('resource "aws_ecr_repository" "main" {\n  name = "x"\n}\n', "resource aws_ecr_repository.main"),
         ('variable "env" {\n  type = string\n}\n', "variable env"),
@@ -65,7 +66,21 @@ def test_what_does_not_clash_is_left_alone(tmp_path: Path) -> None:
     hcl.check_for_clashes(tmp_path / "absent", OURS)
 
 
+@pytest.mark.parametrize(
+    ("text", "foreign"),
+    [
+        (OURS["main.tf"], False),
+        (OURS["main.tf"].replace("scan_on_push = true", "scan_on_push = false"), False),
+        ('resource "aws_vpc" "main" {}\n', True),
+        ('resource "aws_ecr_repository" "main" {\n  name = "web"\n}\n', False),
+        ("not terraform {{{", True),
+    ],
+)
+def test_a_file_of_another_hand_is_told_from_one_of_ours(text: str, foreign: bool) -> None:
+    assert hcl.is_foreign(text, OURS["main.tf"]) is foreign
+
+
 def test_a_broken_file_is_told_plainly(tmp_path: Path) -> None:
     (tmp_path / "old.tf").write_text('provider "aws" {')
-    with pytest.raises(ToolFailedError, match=r"infra/old\.tf .* cannot be read as Terraform"):
+    with pytest.raises(BadInputError, match=r"infra/old\.tf .* cannot be read as Terraform"):
         hcl.check_for_clashes(tmp_path, OURS)

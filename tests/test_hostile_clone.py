@@ -317,6 +317,9 @@ async def test_a_link_to_a_device_is_told_and_not_read(name: str, next_app: Path
     if name == "next.config.js":  # Next itself would not take it for its configuration
         assert project.need_app().config_file == ""
         return
+    if name == "yarn.lock":  # no file, so no lockfile
+        assert project.need_app().manager.lockfile == "package-lock.json"
+        return
     with pytest.raises(BadInputError, match="no ordinary file"):
         project.need_app()
 

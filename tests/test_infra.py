@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
-from ecrwiz.flow import infra
+from ecrwiz.flow import ci_key, infra
+from ecrwiz.flow.context import Approvals, Context, View
+from ecrwiz.flow.events import Status, StepId
+from ecrwiz.flow.journal import Record
+from ecrwiz.flow.steps import provision
 from ecrwiz.model.answers import Answers
 from ecrwiz.model.errors import BadInputError, EcrwizError
+from ecrwiz.model.results import Plan, PlannedChange
 from ecrwiz.services.terraform import State
 
 ANSWERS = Answers.model_validate(
@@ -40,18 +49,146 @@ def test_a_state_of_something_else_is_not_touched(state: State, account: str, wh
         infra.check_state(ANSWERS, state, account)
 
 
+OURS = {"managed-by": "ecrwiz", "project": "blog", "env": "dev"}
+
+
 @pytest.mark.parametrize(
-    "tags",
+    ("tags", "ours"),
     [
-        {},
-        {"managed-by": "ecrwiz"},
-        {"managed-by": "ecrwiz", "project": "blog", "env": "prod"},
-        {"managed-by": "terraform", "project": "blog", "env": "dev"},
+        (OURS, True),
+        ({**OURS, "more": "x"}, True),
+        ({}, False),
+        ({"managed-by": "ecrwiz"}, False),
+        ({**OURS, "env": "prod"}, False),
+        ({**OURS, "managed-by": "terraform"}, False),
     ],
 )
-def test_only_our_own_tags_for_this_project_and_environment_count(tags: dict[str, str]) -> None:
-    with pytest.raises(EcrwizError, match="was not made by ecrwiz for this project and environment"):
-        infra._check_owner("repository", "web/blog/nextjs", tags, ANSWERS)
+async def test_only_our_own_tags_for_this_project_and_environment_count(tags: dict[str, str], ours: bool) -> None:
+    view = _view(repository=tags, user=None)
+    (found,) = await infra.existing(view)
+    assert (found.address, found.ours) == (infra.REPOSITORY, ours)
+    if ours:
+        assert await infra.check_owners(view) == (True, False)
+    else:
+        with pytest.raises(EcrwizError, match="was not made by ecrwiz for this project and environment"):
+            await infra.check_owners(view)
+
+
+def _view(*, repository: dict[str, str] | None, user: dict[str, str] | None) -> View:
+    """An account that has these, by their tags."""
+
+    async def find_repository(name: str) -> object:
+        assert name == "web/blog/nextjs"
+        return None if repository is None else SimpleNamespace(tags=repository)
+
+    async def user_tags(name: str) -> dict[str, str] | None:
+        assert name == "ci-blog-dev-server-user"
+        return user
+
+    ecr, iam = SimpleNamespace(repository=find_repository), SimpleNamespace(user_tags=user_tags)
+    tools = SimpleNamespace(ecr=lambda region: ecr, iam=lambda region: iam)
+    return cast("View", SimpleNamespace(answers=ANSWERS, tools=tools))
+
+
+def test_import_blocks_are_terraform_and_go_again(tmp_path: Path) -> None:
+    import hcl2
+
+    found = infra.Resource("repository", "web/blog/nextjs", infra.REPOSITORY, ours=False)
+    infra.write_imports(tmp_path, (found, infra.Resource("IAM user", "ci", infra.USER, ours=False)), tmp_path)
+    blocks = hcl2.loads((tmp_path / infra.IMPORT_FILE).read_text())["import"]
+    assert [block["to"].strip("${}") for block in blocks] == [infra.REPOSITORY, infra.USER]
+    infra.forget_imports(tmp_path)
+    infra.forget_imports(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_taken_over_is_never_replaced() -> None:
+    found = infra.Resource("repository", "web/blog/nextjs", infra.REPOSITORY, ours=False)
+    infra.refuse_replacement(Plan((PlannedChange(infra.REPOSITORY, "import", "update"),)), (found,))
+    for action in ("replace", "delete"):
+        plan = Plan((PlannedChange(infra.REPOSITORY, action),))
+        infra.refuse_replacement(plan, ())
+        with pytest.raises(EcrwizError, match="Nothing was changed"):
+            infra.refuse_replacement(plan, (found,))
+
+
+def test_the_person_is_told_what_an_import_means() -> None:
+    found = (
+        infra.Resource("repository", "web/blog/nextjs", infra.REPOSITORY, ours=False),
+        infra.Resource("IAM user", "ci-blog-dev-server-user", infra.USER, ours=False),
+    )
+    lines = "\n".join(infra.what_import_means(found, ANSWERS))
+    assert lines.count("`ecrwiz destroy` would delete it") == 2
+    assert "untagged images go after 14 days, only the 30 newest tagged ones stay" in lines
+    kept = ANSWERS.model_copy(update={"untagged_days": 0, "keep_images": 0})
+    assert "lifecycle" not in "\n".join(infra.what_import_means(found, kept))
+
+
+NO_KEY = State(outputs=STATE.outputs, resources=STATE.resources)
+KEY = State(
+    {**STATE.outputs, "aws_iam_access_id": "AKIA1", "aws_iam_access_key": "enc"},
+    {**STATE.resources, infra.ACCESS_KEY: {"id": "AKIA1"}},
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "readable", "before", "in_use", "forced", "expected"),
+    [
+        (NO_KEY, False, None, False, False, ()),
+        (KEY, True, None, False, True, None),
+        (KEY, False, None, False, False, None),  # another machine, say: nobody asked for a new one
+        (KEY, False, None, False, True, (infra.ACCESS_KEY,)),
+        (KEY, False, Status.OK, False, False, None),
+        (KEY, False, Status.RUNNING, False, False, (infra.ACCESS_KEY,)),  # lost here before it was put anywhere
+        (KEY, False, Status.FAILED, False, False, (infra.ACCESS_KEY,)),
+        (KEY, False, Status.RUNNING, True, False, None),
+        (KEY, False, Status.RUNNING, True, True, (infra.ACCESS_KEY,)),
+    ],
+)
+async def test_an_unreadable_key_is_replaced_only_when_it_is_known_to_be_lost(
+    monkeypatch: pytest.MonkeyPatch,
+    state: State,
+    readable: bool,
+    before: Status | None,
+    in_use: bool,
+    forced: bool,
+    expected: tuple[str, ...] | None,
+) -> None:
+    async def is_readable(*_: object) -> bool:
+        return readable
+
+    monkeypatch.setattr(ci_key, "is_readable", is_readable)
+    monkeypatch.setattr(ci_key, "is_in_use", lambda *_: in_use)
+    record = Record(before, "run", 0.0) if before else None
+    view = _view(repository=None, user=None)
+    assert await provision.keys_to_replace(view, state, "1", record, forced=forced) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "action", "reason", "agreed"),
+    [
+        ("aws_ecr_lifecycle_policy.main", "replace", "", True),  # as the provider does when its text changes
+        ("module.ci_user.aws_iam_user_policy.deploy[0]", "delete", "", True),
+        (infra.REPOSITORY, "replace", "", False),
+        (infra.USER, "delete", "", False),
+        (infra.ACCESS_KEY, "replace", "", False),
+        (infra.ACCESS_KEY, "replace", "tainted", True),
+    ],
+)
+async def test_yes_does_not_cover_the_loss_of_what_is_in_use(
+    address: str, action: str, reason: str, agreed: bool
+) -> None:
+    async def nobody(_: object) -> None:
+        return None
+
+    context = cast("Context", SimpleNamespace(approvals=Approvals(everything=True), step=StepId.PROVISION, ask=nobody))
+    plan = Plan((PlannedChange(address, action, reason),))
+    if agreed:
+        await provision._agree(context, plan, ())
+    else:
+        with pytest.raises(BadInputError, match="which --yes does not cover"):
+            await provision._agree(context, plan, ())
+        await provision._agree(context, plan, (address,))
 
 
 def test_what_is_ours_is_told_by_its_address() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -10,20 +11,22 @@ from textual.screen import Screen
 from textual.widgets import Footer, Input
 
 from ecrwiz.actions import ACTIONS, SCOPES, in_scope
-from ecrwiz.flow.context import Context
-from ecrwiz.flow.events import Failure, Progress, Status, StepFinished, StepId, StepStarted
+from ecrwiz.flow.context import Approvals, Context
+from ecrwiz.flow.events import Failure, Progress, Question, Status, StepFinished, StepId, StepStarted
 from ecrwiz.flow.preview import Preview
+from ecrwiz.model.app import NodeApp, PublicVariable
 from ecrwiz.model.errors import MissingToolError
-from ecrwiz.model.results import FileChange, Plan, Result
+from ecrwiz.model.results import FileChange, Plan, PlannedChange, Result
 from ecrwiz.screens import run_state, words
 from ecrwiz.screens.answers import AnswersScreen
 from ecrwiz.screens.menu import MenuScreen
 from ecrwiz.screens.run import RunScreen
+from ecrwiz.services import node_app
 from ecrwiz.widgets.log_pane import LogPane
 from ecrwiz.widgets.row_list import RowList
 from tests.fake_steps import RESULTS
 from tests.test_app import Slow
-from tests.wizard import FILES, NASTY, SIZES, Stage, front, on_screen, screen_text, until
+from tests.wizard import FILES, KINDS, NASTY, NOTES, SIZES, Stage, front, on_screen, screen_text, until
 
 sizes = pytest.mark.parametrize("size", SIZES)
 Size = tuple[int, int]
@@ -114,18 +117,63 @@ async def test_the_form_tells_when_names_are_too_long_together(stage: Stage) -> 
 
 async def test_every_field_is_reached_by_keys_and_saved(stage: Stage) -> None:
     async with stage.wizard(saved=False) as (app, pilot):
-        await until(pilot, lambda: front(app) == "AnswersScreen")
+        await until(pilot, lambda: front(app) == "AnswersScreen" and isinstance(app.focused, Input))
         await pilot.press("ctrl+u", *"shop", "down", "ctrl+u", *"web", "tab", "ctrl+u", *"prod", "tab")
         await pilot.press("ctrl+u", *"eu-west", "down", "enter", "tab", "ctrl+u", *"8080", "tab")
-        await pilot.press("right", "tab", "right", "tab", *"octo/shop")
-        await pilot.press("ctrl+n")
+        await pilot.press("right", "tab", "right", "tab", *"octo/shop", "tab", *"health", "tab", "right", "tab")
+        await pilot.press("tab", "right", "tab", "right", "ctrl+n")
         await until(pilot, lambda: front(app) == "ReviewScreen")
         answers = app.session.project.answers
         assert (answers.project_id, answers.app, answers.env) == ("shop", "web", "prod")
         assert (answers.region, answers.port) == ("eu-west-2", 8080)
         assert (answers.strategy, answers.platform) == ("article", "linux/arm64")
         assert answers.github_repository == "octo/shop"
+        assert (answers.health_path, answers.workflow, answers.ecs_deploy) == ("/health", "no", "no")
+        assert (answers.tag_mutability, answers.infra_layout) == ("immutable", "beside")
         assert 'region = "eu-west-2"' in (stage.root / "ecrwiz.toml").read_text()
+
+
+@sizes
+async def test_public_variables_are_asked_for_and_said_to_be_public(
+    stage: Stage, size: Size, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("NEXT_PUBLIC_API_URL", "NEXT_PUBLIC_SITE")
+    variables = tuple(PublicVariable(name, f"src/{NASTY}.js:3") for name in names)
+    real = node_app.detect
+
+    def detect(root: Path) -> NodeApp:
+        return replace(real(root), public_variables=variables)
+
+    monkeypatch.setattr(node_app, "detect", detect)
+    async with stage.wizard(size, saved=False) as (app, pilot):
+        await until(pilot, lambda: front(app) == "AnswersScreen")
+        app.screen.query_one(f"#field-build_args-{names[1]} Input", Input).focus()
+        await on_screen(pilot, "Public: baked into the image, for everybody to read", *names, "src/aws_ecr")
+        await pilot.press(*"https://example.com", "ctrl+n")
+        await until(pilot, lambda: front(app) == "ReviewScreen")
+        assert dict(app.session.project.answers.build_args) == {names[1]: "https://example.com"}
+        assert f'"build_args.{names[1]}"' in (text := (stage.root / "ecrwiz.toml").read_text()) or names[1] in text
+
+
+async def test_a_choice_of_a_step_is_asked_with_the_safe_one_marked(stage: Stage) -> None:
+    replies: list[object] = []
+
+    async def ask(context: Context) -> Result:
+        choices = (("new", "Take it"), ("both", "Both [b]"), ("mine", "Keep mine"))
+        for _ in range(2):
+            replies.append(await context.ask(Question(context.step, "choice", "Whose?", (NASTY,), choices=choices)))
+        return RESULTS[StepId.RENDER]
+
+    stage.steps.doing[StepId.RENDER] = ask
+    async with stage.wizard() as (app, pilot):
+        app.session.start((StepId.RENDER,))
+        await on_screen(pilot, "render: Whose?", "Take it", "Both [b]", "Keep mine")
+        await pilot.press("enter")
+        await until(pilot, lambda: replies)
+        await until(pilot, lambda: front(app) == "ButtonsModal")
+        await pilot.press("right", "right", "enter")
+        await until(pilot, lambda: len(replies) == 2)
+    assert replies == ["mine", "both"]
 
 
 async def test_the_form_saves_only_what_was_changed_as_yours(stage: Stage) -> None:
@@ -151,7 +199,9 @@ async def test_the_review_shows_plan_and_files_and_what_go_would_do(stage: Stage
         await pilot.press("space")
         await on_screen(pilot, "overwritten, with a backup", "g will write 4 files")
         await pilot.press("space")
-        await on_screen(pilot, "kept (space: overwrite)")
+        await on_screen(pilot, "both, conflicts marked", "<<<<<<< yours")
+        await pilot.press("space")
+        await on_screen(pilot, "kept (space: overwrite)", "g will write 3 files")
         await pilot.press("down")
         await on_screen(pilot, ".dockerignore is the same as what would be written.")
         await pilot.press("space")
@@ -159,6 +209,36 @@ async def test_the_review_shows_plan_and_files_and_what_go_would_do(stage: Stage
         await pilot.press("escape")
         await until(pilot, lambda: front(app) == "MenuScreen")
         assert stage.steps.ran == []
+
+
+@sizes
+async def test_the_review_shows_findings_and_who_changed_what(stage: Stage, size: Size) -> None:
+    got: list[Approvals] = []
+
+    async def look(context: Context) -> Result:
+        got.append(context.approvals)
+        return RESULTS[StepId.RENDER]
+
+    stage.steps.doing[StepId.RENDER] = look
+    program = "infra/x.tf: data external.y (data external)"
+    stage.seen = Preview(KINDS, Plan((PlannedChange("a.b", "import", "update"),)), None, (program,), NOTES)
+    async with stage.wizard(size) as (_app, pilot):
+        await pilot.press("v")
+        await on_screen(pilot, "Findings", "2 warnings", "1 to import")
+        await on_screen(pilot, "! warning: server.js:3 listens", "Use process.env.PORT", program)
+        await on_screen(pilot, "updated, untouched by you", "merged, with a backup", "stays as you changed it")
+        await on_screen(pilot, "g will write 3 files")
+        await pilot.press("down")
+        await on_screen(pilot, "< import", "a.b")
+        await pilot.press("down", "down", "down")
+        await on_screen(pilot, ".dockerignore was changed by you alone")
+        await pilot.press("down", "space")
+        await on_screen(pilot, "overwritten, with a backup", "g will write 4 files")
+        await pilot.press("space")
+        await on_screen(pilot, "kept (space: overwrite)")
+        await pilot.press("space", "g")
+        await until(pilot, lambda: got)
+    assert dict(got[0].files) == {".gitignore": "new"}, "without a merge there is no text with both sides"
 
 
 async def test_the_review_tells_why_there_is_no_plan_and_can_look_again(stage: Stage) -> None:

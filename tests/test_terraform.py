@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ecrwiz.model.errors import MissingToolError, ToolFailedError
-from ecrwiz.model.results import PlannedChange
+from ecrwiz.model.results import Plan, PlannedChange
 from ecrwiz.services.terraform import State, Terraform, find_mirror, mirror
 from ecrwiz.services.terraform.knowledge import read_state
 from ecrwiz.services.terraform.mirror import mirror_config
@@ -37,6 +37,21 @@ def test_planned_changes_and_readable_lines() -> None:
     assert shown[0].startswith("│ Warning")
     assert shown[1] == 'aws_ecr_repository.this["a"]: Plan to create'
     assert shown[-1].startswith("Plan: 2 to add")
+
+
+def test_an_import_is_no_change_and_no_addition() -> None:
+    stream = Stream(lambda lines: None)
+    message = (
+        '{"@message":"m","type":"planned_change","change":{"resource":{"addr":"%s"},"action":"%s",'
+        '"importing":{"id":"x"}}}'
+    )
+    stream.feed([message % ("a", "import"), message % ("b", "update"), message % ("c", "replace")])
+    assert stream.changes == [
+        PlannedChange("a", "import"),
+        PlannedChange("b", "import", "update"),
+        PlannedChange("c", "replace"),
+    ]
+    assert str(Plan(tuple(stream.changes))) == "2 to import, 1 to add, 0 to change, 1 to destroy"
 
 
 def test_an_apply_tells_its_progress_without_counting_reads() -> None:
@@ -220,6 +235,18 @@ async def test_the_real_program_plans_applies_and_destroys(terraform: Terraform,
         await terraform.apply(tmp_path / "absent", 1, lambda *_: None)
     gone = await terraform.plan(plan_file, variables={"word": "hi"}, destroy=["terraform_data.slow"])
     assert [change.address for change in gone.changes] == ["terraform_data.slow"]
+
+
+async def test_the_real_program_tells_of_an_import(terraform: Terraform, tmp_path: Path) -> None:
+    (tmp_path / "infra" / "import.tf").write_text('import {\n  to = terraform_data.one\n  id = "known"\n}\n')
+    await terraform.init()
+    plan = await terraform.plan(tmp_path / "work" / "plan", variables={"word": "hi"})
+    assert PlannedChange("terraform_data.one", "import", "update") in plan.changes
+    await terraform.apply(tmp_path / "work" / "plan", 2, lambda *_: None)
+    (tmp_path / "infra" / "import.tf").unlink()
+    assert (await terraform.state()).resources["terraform_data.one"]["id"] == "known"
+    again = await terraform.plan(tmp_path / "work" / "plan", variables={"word": "hi"})
+    assert again.changes == ()
 
 
 async def test_cancelling_an_apply_saves_the_state_and_frees_the_lock(terraform: Terraform, tmp_path: Path) -> None:

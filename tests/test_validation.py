@@ -31,7 +31,9 @@ NEARLY = {
         ("ecs_cluster", "ecs_service", "ecs_task_family", "ecs_container"),
         st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True),
     ),
-    **dict.fromkeys(("ecs_execution_role", "ecs_task_role"), st.from_regex(r"[A-Za-z0-9_+=,.@-]{1,12}", fullmatch=True)),
+    **dict.fromkeys(
+        ("ecs_execution_role", "ecs_task_role"), st.from_regex(r"[A-Za-z0-9_+=,.@-]{1,12}", fullmatch=True)
+    ),
     "health_path": st.from_regex(r"/([A-Za-z0-9._~?&=%+-]{1,8}/?){0,3}", fullmatch=True),
     "kms_key": st.sampled_from(["", "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"]),
     "image_tag": st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}", fullmatch=True),

@@ -30,7 +30,8 @@ def test_the_installed_templates_are_found_without_the_repository(tmp_path: Path
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     code = (
-        "from ecrwiz.services import templates as t; print((t.terraform_templates() / 'main.tf').is_file(), t.__file__)"
+        "from ecrwiz.services import templates as t\n"
+        "print((t.terraform_templates() / 'main.tf.j2').is_file(), t.__file__)"
     )
     environ = {"PYTHONPATH": str(tmp_path / "site"), "PATH": ""}
     done = subprocess.run(

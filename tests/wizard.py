@@ -18,6 +18,7 @@ from ecrwiz.app import EcrwizApp
 from ecrwiz.flow import preview
 from ecrwiz.flow.project import Project, open_project
 from ecrwiz.flow.steps import destroy
+from ecrwiz.model.app import Note
 from ecrwiz.model.results import FileChange, Plan, PlannedChange
 from tests.fake_steps import FakeSteps
 
@@ -27,10 +28,26 @@ NASTY = 'aws_ecr_repository.this["a"] [/foo] path[0] [prod] [b'
 
 FILES = (
     FileChange("Dockerfile", "new", "--- /dev/null\n+++ Dockerfile\n@@ -0,0 +1,2 @@\n+FROM node:22\n+RUN true\n"),
-    FileChange("start.sh", "changed", "--- start.sh\n+++ start.sh\n@@ -1 +1 @@\n-exec node [a\n+exec node server.js\n"),
+    FileChange(
+        "start.sh",
+        "changed",
+        "--- start.sh\n+++ start.sh\n@@ -1 +1 @@\n-exec node [a\n+exec node server.js\n",
+        both="<<<<<<< yours\nexec node [a\n=======\nexec node server.js\n>>>>>>> ecrwiz\n",
+    ),
     FileChange(".dockerignore", "same", ""),
     FileChange(".gitignore", "added", "--- .gitignore\n+++ .gitignore\n@@ -1 +1,2 @@\n node_modules\n+.ecrwiz/\n"),
     FileChange("infra/main.tf", "new", "+resource {}\n"),
+)
+KINDS = (
+    FileChange("Dockerfile", "updated", "-FROM node:22\n+FROM node:24\n"),
+    FileChange("start.sh", "merged", "+exec tini\n"),
+    FileChange(".dockerignore", "yours", ""),
+    FileChange(".gitignore", "conflict", "-a\n+b\n"),
+    FileChange("../.github/workflows/ecrwiz-app.yml", "new", "+on: push\n"),
+)
+NOTES = (
+    Note("package.json has no engines.node, so Node 24 is taken."),
+    Note(f"server.js:3 listens on 8080 whatever PORT says {NASTY}.", "Use process.env.PORT there.", warning=True),
 )
 PLAN = Plan(
     (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -26,15 +26,19 @@ class Approvals:
     """What the person has agreed to before the run.
 
     Attributes:
-        everything: `--yes`: overwrite (with a backup beside), apply whatever is planned.
+        everything: `--yes`: take ecrwiz's side of a conflict (with a backup beside), apply whatever is planned.
         plan: the planned changes that were reviewed; a plan equal to it is applied without asking again.
-        files: files that may be overwritten (with a backup beside).
+        files: for files that are to be decided about, by path: `mine`, `new` (with a backup beside) or `both`.
+        on_conflict: the same word for all other such files; empty when each is asked about.
+        imports: resources that ecrwiz did not make may come under its Terraform.
         inventory: what was shown before a destroy; if it is no longer so, nothing is removed.
     """
 
     everything: bool = False
     plan: frozenset[results.PlannedChange] | None = None
-    files: frozenset[str] = frozenset()
+    files: Mapping[str, str] = field(default_factory=dict)
+    on_conflict: str = ""
+    imports: bool = False
     inventory: tuple[str, ...] | None = None
 
 

@@ -216,8 +216,10 @@ class Engine:
                 raise need_missing(step.id, need)
         self.project.journal.begin(step.id, self._run, time.time())
         self._emit(StepStarted(step.id))
-        inputs = await step.inputs(context)
+        inputs, answers = await step.inputs(context), self.project.answers
         result = await step.run(context)
+        if self.project.answers != answers:  # the step asked, and the person's answer is an input of it
+            inputs = await step.inputs(context)
         if isinstance(result, Skipped):
             return self._note_end(step, StepFinished(step.id, Status.SKIPPED, 0, note=result.reason), inputs)
         return self._note_end(step, StepFinished(step.id, Status.OK, 0, as_json(result)), inputs)

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ecrwiz.flow import layout, three_way
 from ecrwiz.flow.context import Context, View
+from ecrwiz.flow.layout import IMPORT_FILE, KEY_FILE
 from ecrwiz.model.answers import Answers
-from ecrwiz.model.errors import BadInputError, EcrwizError
-from ecrwiz.services import files, hcl, openpgp, templates
+from ecrwiz.model.errors import BadInputError, EcrwizError, NeedMissingError
+from ecrwiz.model.results import Plan
+from ecrwiz.services import files, hcl, openpgp
 from ecrwiz.services.aws import Identity
 from ecrwiz.services.terraform import State, Terraform
 
 __all__ = [
     "ACCESS_KEY",
+    "IMPORT_FILE",
     "KEY_FILE",
     "REPOSITORY",
     "TARGETS",
     "USER",
+    "Resource",
     "adopt",
     "check_files",
     "check_owners",
     "check_state",
+    "existing",
+    "forget_imports",
     "identity",
     "is_ours",
+    "not_ours",
+    "refuse_replacement",
     "see_to_public_key",
+    "what_import_means",
+    "write_imports",
     "write_public_key",
 ]
 
@@ -34,7 +46,23 @@ REPOSITORY: Final = "aws_ecr_repository.main"
 USER: Final = "module.ci_user.aws_iam_user.this"
 ACCESS_KEY: Final = "module.ci_user.aws_iam_access_key.this"
 TARGETS: Final = (REPOSITORY, "aws_ecr_lifecycle_policy.main", "module.ci_user")
-KEY_FILE: Final = "ci_user_key.auto.tfvars"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource that is in the account already.
+
+    Attributes:
+        kind: in words.
+        name: in AWS.
+        address: in Terraform.
+        ours: it bears ecrwiz's tags for this project and environment.
+    """
+
+    kind: str
+    name: str
+    address: str
+    ours: bool
 
 
 def is_ours(address: str) -> bool:
@@ -42,18 +70,33 @@ def is_ours(address: str) -> bool:
     return address in TARGETS or address.startswith("module.ci_user.")
 
 
-def check_files(view: View) -> None:
+def check_files(view: View) -> hcl.Found:
     """Refuse an `infra/` whose files would do something else than what is shown.
 
     Raises:
-        EcrwizError: the files are missing, clash with ecrwiz's own, or override them.
+        EcrwizError: the files are missing, clash with ecrwiz's own, override them, or hold conflict markers.
     """
-    infra = view.paths.infra
-    if not (infra / "main.tf").is_file():
-        raise EcrwizError("infra/ has no Terraform files.", "Write them with: ecrwiz run render")
-    folder = templates.terraform_templates()
-    ours = {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.tf")}
-    hcl.check_for_clashes(infra, {**ours, "terraform.tfvars": ""}, generated={KEY_FILE})
+    paths, ours = view.paths, layout.our_files(view.answers)
+    missing = [name for name in ours if not (paths.infra / name).is_file()]
+    if missing:
+        raise NeedMissingError(
+            f"{paths.infra_folder}/ lacks {', '.join(missing)}.", "Write the Terraform files with: ecrwiz run render"
+        )
+    three_way.refuse_markers(paths, tuple(f"{paths.infra_folder}/{name}" for name in ours))
+    found = hcl.check_for_clashes(paths.infra, ours, generated=layout.GENERATED, label=paths.infra_folder)
+    _check_backend(view, found)
+    return found
+
+
+def _check_backend(view: View, found: hcl.Found) -> None:
+    """With `reuse` the state lies where the person's own backend says; a sandbox must not write there."""
+    if view.answers.infra_layout == "reuse" and view.paths.terraform_state and found.backend != "local":
+        where = f"backend {found.backend}" if found.backend else "no declared backend"
+        raise BadInputError(
+            f"infra_layout is reuse and infra/ keeps its state in {where}, so it cannot be kept apart here "
+            "(a sandbox, or ECRWIZ_TERRAFORM_STATE).",
+            'Take --set infra_layout=beside, or declare `backend "local" {}` there.',
+        )
 
 
 async def identity(context: Context) -> Identity:
@@ -92,54 +135,117 @@ def _attribute(state: State, address: str, name: str) -> str:
     return str(attributes.get(name) or "")
 
 
+async def existing(view: View) -> tuple[Resource, ...]:
+    """The repository and the user as far as they exist in the account.
+
+    Raises:
+        EcrwizError: AWS cannot be asked.
+    """
+    answers = view.answers
+    found: list[Resource] = []
+    repository = await view.tools.ecr(answers.region).repository(answers.repository_name)
+    if repository is not None:
+        ours = _bears_our_tags(repository.tags, answers)
+        found.append(Resource("repository", answers.repository_name, REPOSITORY, ours))
+    user = await view.tools.iam(answers.region).user_tags(answers.ci_user_name)
+    if user is not None:
+        found.append(Resource("IAM user", answers.ci_user_name, USER, _bears_our_tags(user, answers)))
+    return tuple(found)
+
+
 async def check_owners(view: View) -> tuple[bool, bool]:
     """Whether the repository and the user exist in the account; both must bear ecrwiz's tags for this project.
 
     Raises:
         EcrwizError: one of them exists and is not ecrwiz's for this project and environment.
     """
-    answers = view.answers
-    repository = await view.tools.ecr(answers.region).repository(answers.repository_name)
-    if repository is not None:
-        _check_owner("repository", answers.repository_name, repository.tags, answers)
-    user = await view.tools.iam(answers.region).user_tags(answers.ci_user_name)
-    if user is not None:
-        _check_owner("IAM user", answers.ci_user_name, user, answers)
-    return repository is not None, user is not None
+    found = await existing(view)
+    foreign = [resource for resource in found if not resource.ours]
+    if foreign:
+        raise EcrwizError(not_ours(foreign[0], view.answers), "Take another project_id or app.")
+    addresses = [resource.address for resource in found]
+    return REPOSITORY in addresses, USER in addresses
 
 
-def _check_owner(kind: str, name: str, tags: Mapping[str, str], answers: Answers) -> None:
-    wanted = {"managed-by": "ecrwiz", "project": answers.project_id, "env": answers.env}
-    if all(tags.get(key) == value for key, value in wanted.items()):
-        return
-    words = ", ".join(f"{key}={value}" for key, value in wanted.items())
-    raise EcrwizError(
-        f"The {kind} {name} exists in this account and was not made by ecrwiz for this project and environment: "
-        f"it lacks the tags {words}.",
-        "Take another project_id or app. If it should become this project's, give it those tags.",
+def _bears_our_tags(tags: Mapping[str, str], answers: Answers) -> bool:
+    return all(tags.get(key) == value for key, value in _tags(answers).items())
+
+
+def _tags(answers: Answers) -> dict[str, str]:
+    return {"managed-by": "ecrwiz", "project": answers.project_id, "env": answers.env}
+
+
+def not_ours(resource: Resource, answers: Answers) -> str:
+    """The sentence about a resource that ecrwiz did not make."""
+    words = ", ".join(f"{key}={value}" for key, value in _tags(answers).items())
+    return (
+        f"The {resource.kind} {resource.name} exists in this account and was not made by ecrwiz for this project and "
+        f"environment: it lacks the tags {words}."
     )
 
 
 async def adopt(context: Context, terraform: Terraform, state: State) -> State:
     """Take over what an interrupted run, or another copy of the state, left in the account.
 
+    Only what bears ecrwiz's tags; the rest is not touched here.
+
     Raises:
-        EcrwizError: something of that name exists and is not ecrwiz's for this project.
+        EcrwizError: AWS or Terraform refused.
     """
-    repository, user = await check_owners(context)
-    answers = context.answers
-    there = ((REPOSITORY, answers.repository_name, repository), (USER, answers.ci_user_name, user))
-    missing = [(address, name) for address, name, exists in there if exists and address not in state.resources]
-    for address, name in missing:
-        await terraform.adopt(address, name)
+    missing = [found for found in await existing(context) if found.ours and found.address not in state.resources]
+    for resource in missing:
+        await terraform.adopt(resource.address, resource.name)
     return await terraform.state() if missing else state
 
 
-def see_to_public_key(infra: Path) -> None:
+def write_imports(folder: Path, resources: tuple[Resource, ...], inside: Path) -> None:
+    """Write the blocks by which Terraform's next plan takes resources over."""
+    text = "# Written by ecrwiz for one run, which removes it: Terraform takes over what exists already.\n"
+    for resource in resources:
+        text += f"\nimport {{\n  to = {resource.address}\n  id = {json.dumps(resource.name)}\n}}\n"
+    files.write_atomic(folder / IMPORT_FILE, text, inside=inside)
+
+
+def forget_imports(folder: Path) -> None:
+    """Remove the blocks: they are of use once, and one that a killed run left would be a riddle."""
+    (folder / IMPORT_FILE).unlink(missing_ok=True)
+
+
+def what_import_means(foreign: tuple[Resource, ...], answers: Answers) -> tuple[str, ...]:
+    """What a person must know before Terraform takes over what it did not make."""
+    lines = []
+    for resource in foreign:
+        lines.append(f"Terraform will manage the {resource.kind} {resource.name} from then on:")
+        lines.append("its tags and settings become what the rendered files say (the plan shows them),")
+        if resource.address == REPOSITORY and (answers.untagged_days or answers.keep_images):
+            kept = f"untagged images go after {answers.untagged_days} days" if answers.untagged_days else ""
+            newest = f"only the {answers.keep_images} newest tagged ones stay" if answers.keep_images else ""
+            lines.append(f"ECR then removes images by the lifecycle rules: {', '.join(filter(None, (kept, newest)))},")
+        lines.append("and `ecrwiz destroy` would delete it with all that is in it.")
+    return tuple(lines)
+
+
+def refuse_replacement(plan: Plan, taken: tuple[Resource, ...]) -> None:
+    """A resource that is taken over must not be made anew instead.
+
+    Raises:
+        EcrwizError: the plan would replace or delete it.
+    """
+    lost = {change.address for change in plan.changes if change.action in ("replace", "delete")}
+    for resource in taken:
+        if resource.address in lost:
+            raise EcrwizError(
+                f"Terraform would delete the {resource.kind} {resource.name} and make it anew, because a setting that "
+                "cannot be changed in place (such as its encryption) differs. Nothing was changed.",
+                "Give its own encryption key with --set kms_key=..., or take another project_id or app.",
+            )
+
+
+def see_to_public_key(infra: Path, inside: Path) -> None:
     """Terraform wants a public key even to import or destroy; any will do then."""
     path = infra / KEY_FILE
     if not path.is_file():
-        write_public_key(path, openpgp.generate("ecrwiz").public, infra.parent)
+        write_public_key(path, openpgp.generate("ecrwiz").public, inside)
 
 
 def write_public_key(path: Path, public: str, inside: Path) -> None:

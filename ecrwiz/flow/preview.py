@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
+import stat
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from ecrwiz.flow import infra
+from ecrwiz.flow import infra, layout
 from ecrwiz.flow.context import View
 from ecrwiz.flow.events import Failure, StepId
 from ecrwiz.flow.project import Project
 from ecrwiz.flow.steps import render
 from ecrwiz.flow.steps.provision import keys_to_replace
-from ecrwiz.model.errors import EcrwizError
+from ecrwiz.model.app import Note
+from ecrwiz.model.errors import BadInputError, EcrwizError
 from ecrwiz.model.ports import OnLines, ignore
 from ecrwiz.model.results import FileChange, Plan
+from ecrwiz.services import files, hcl
 from ecrwiz.services.terraform import Terraform
 
 __all__ = ["Preview", "preview"]
+
+_MOST_FILES: Final = 2000  # of the person's own Terraform, with what it reads
+_LARGEST: Final = 2_000_000  # bytes of one file
+_MOST_BYTES: Final = 50_000_000  # of all together
+_LEFT_OUT: Final = (".terraform", ".git", "node_modules", "ecrwiz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,55 +41,107 @@ class Preview:
         files: each rendered file against what is there.
         plan: Terraform's plan, or None when it could not be made.
         problem: why there is no plan.
+        programs: blocks of the person's own Terraform that run programs on this machine, one line each.
+        notes: what detection found that the person should know.
     """
 
     files: tuple[FileChange, ...]
     plan: Plan | None
     problem: Failure | None = None
+    programs: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
-async def preview(project: Project, on_lines: OnLines = ignore) -> Preview:
+async def preview(
+    project: Project, on_lines: OnLines = ignore, *, imports: bool = False, run_programs: bool = False
+) -> Preview:
     """Render in memory, and plan in a scratch folder against the project's real state, which is only read.
+
+    Args:
+        project: the project.
+        on_lines: takes Terraform's lines.
+        imports: plan as if resources that ecrwiz did not make were to be taken over.
+        run_programs: plan though blocks of the person's own run programs for that.
 
     Raises:
         EcrwizError: the answers or the application cannot be used.
     """
-    found = await asyncio.to_thread(render.changes, project)
+    found = await render.changes(project)
     changes = tuple(change for _, change in found)
+    programs = await asyncio.to_thread(layout.programs, project)
+    lines = tuple(f"{project.paths.infra_folder}/{program}" for program in programs)
+    notes = project.need_app().notes
     try:
+        if not run_programs:
+            _refuse_programs(project, programs)
         with tempfile.TemporaryDirectory(prefix="ecrwiz-plan-") as scratch:
-            folder_of_infra = Path(scratch, "infra")
-            _copy(project.paths.infra, folder_of_infra)
-            for file, change in found:
-                folder, _, name = file.path.partition("/")
-                if folder == "infra":
-                    target = folder_of_infra / name
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    mine = project.paths.root / file.path
-                    # A file that differs is kept as the person has it unless they agree to replace it.
-                    target.write_text(mine.read_text("utf-8") if change.kind == "changed" else file.text, "utf-8")
-            plan = await _plan(project, folder_of_infra, Path(scratch, "work"), on_lines)
+            folder = Path(scratch, "infra")
+            await asyncio.to_thread(_lay_out, project, found, folder)
+            plan = await _plan(project, folder, Path(scratch, "work"), on_lines, imports=imports)
     except EcrwizError as error:
-        return Preview(changes, None, Failure(error.message, error.hint, error.exit_code))
-    return Preview(changes, plan)
+        return Preview(changes, None, Failure(error.message, error.hint, error.exit_code), lines, notes)
+    return Preview(changes, plan, None, lines, notes)
+
+
+def _refuse_programs(project: Project, programs: tuple[hcl.Program, ...]) -> None:
+    """Looking must not run what came with a repository."""
+    early = next((program for program in programs if program.at_plan), None)
+    if early is not None:
+        raise BadInputError(
+            f"{project.paths.infra_folder}/{early} would run a program for the plan alone, so no plan was made.",
+            "Look at that block; if you trust it: ecrwiz plan --run-programs. A run asks first, too.",
+        )
+
+
+def _lay_out(project: Project, found: tuple[render.Change, ...], folder: Path) -> None:
+    """The Terraform files as they would be: the person's own, and ours as they are written by default."""
+    paths = project.paths
+    _copy(paths.infra, folder)
+    prefix = f"{paths.infra_folder}/"
+    for file, change in found:
+        if file.path.startswith(prefix):
+            target = folder / file.path.removeprefix(prefix)
+            stays = change.text is None and change.kind != "same"
+            text = files.read_text(paths.root / file.path, inside=paths.base) if stays else change.text
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(file.text if text is None else text, "utf-8")
 
 
 def _copy(source: Path, target: Path) -> None:
-    """The person's own resources in `infra/` belong to the plan too."""
-    for path in (*source.glob("*.tf"), *source.glob("*.tfvars"), *source.glob(".terraform.lock.hcl")):
-        if path.is_file():
-            target.mkdir(parents=True, exist_ok=True)
-            (target / path.name).write_text(path.read_text("utf-8"), "utf-8")
+    """The person's own resources in `infra/`, with what they read, belong to the plan too."""
+    target.mkdir(parents=True, exist_ok=True)
+    room = _MOST_BYTES
+    for number, path in enumerate(_ordinary_files(source)):
+        room -= path.lstat().st_size
+        if number >= _MOST_FILES or room < 0:
+            return
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
 
 
-async def _plan(project: Project, infra_folder: Path, work: Path, on_lines: OnLines) -> Plan:
+def _ordinary_files(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in _LEFT_OUT]
+        for name in names:
+            path = Path(parent, name)
+            about = path.lstat()
+            if ".tfstate" not in name and stat.S_ISREG(about.st_mode) and about.st_size <= _LARGEST:
+                yield path
+
+
+async def _plan(project: Project, folder: Path, work: Path, on_lines: OnLines, *, imports: bool) -> Plan:
     view = View(project, StepId.PROVISION)
     settings = project.tools.settings
+    word, named = await asyncio.to_thread(hcl.backend, folder)
+    if not word:  # the person's files declare none, which means this one
+        (folder / "ecrwiz-backend.tf").write_text('terraform {\n  backend "local" {}\n}\n', "utf-8")
+    own = project.paths.infra / (named or "terraform.tfstate")
     terraform = Terraform(
-        infra_folder,
+        folder,
         work,
         project.tools.environ,
-        state=settings.terraform_state or project.paths.infra / "terraform.tfstate",
+        state=(settings.terraform_state or own) if word in ("", "local") else None,
         data=work / "data",
         mirror=settings.terraform_mirror,
         on_lines=on_lines,
@@ -86,6 +150,26 @@ async def _plan(project: Project, infra_folder: Path, work: Path, on_lines: OnLi
     await terraform.init()
     state = await terraform.state()
     infra.check_state(project.answers, state, who.account)
-    infra.see_to_public_key(infra_folder)
+    infra.see_to_public_key(folder, folder)
+    taken = await _taken(view, imports=imports)
+    if taken:
+        infra.write_imports(folder, taken, folder)
     replace = await keys_to_replace(view, state, who.account, project.journal.get(StepId.PROVISION))
-    return await terraform.plan(work / "plan", replace=replace or (), lock=False)
+    plan = await terraform.plan(work / "plan", replace=replace or (), lock=False)
+    infra.refuse_replacement(plan, taken)
+    return plan
+
+
+async def _taken(view: View, *, imports: bool) -> tuple[infra.Resource, ...]:
+    """Resources that ecrwiz did not make and that would be taken over.
+
+    Raises:
+        EcrwizError: there are some, and nobody has said so.
+    """
+    foreign = tuple(found for found in await infra.existing(view) if not found.ours)
+    if foreign and not imports:
+        raise EcrwizError(
+            infra.not_ours(foreign[0], view.answers),
+            "A run asks whether Terraform shall take it over; see what that means with: ecrwiz plan --import",
+        )
+    return foreign

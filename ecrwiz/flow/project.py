@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from ecrwiz.flow.events import StepId
 from ecrwiz.flow.journal import Journal, Results
 from ecrwiz.flow.toolbox import Toolbox
 from ecrwiz.model.answers import BUILD_ARG, FIELDS, NOT_KEPT, Answers, Origin, Resolved, resolve
-from ecrwiz.model.app import NodeApp
+from ecrwiz.model.app import NodeApp, Place
 from ecrwiz.model.errors import BadInputError, EcrwizError, ToolFailedError
 from ecrwiz.model.paths import ProjectPaths
 from ecrwiz.model.settings import Settings
@@ -21,6 +21,7 @@ __all__ = ["Layer", "Project", "check_state_folder", "open_project"]
 Layer = Mapping[str, tuple[str, Origin]]
 
 _STATE = ".ecrwiz"
+_INFRA, _BESIDE = "infra", "infra/ecrwiz"
 
 # What the names of resources in AWS, and the image, are made of: it must not change by itself.
 _NAMING = ("project_id", "region", "env", "app", "port")
@@ -49,6 +50,16 @@ class Project:
     app: NodeApp | None
     app_problem: EcrwizError | None
     journal: Journal
+
+    def __post_init__(self) -> None:
+        self._follow_answers()
+
+    @property
+    def place(self) -> Place:
+        """Where the application lies in the work tree, or in the monorepo when there is no repository."""
+        root, base = self.paths.root.resolve(), self.paths.base.resolve()
+        app = PurePosixPath(root.relative_to(base))
+        return Place("/".join([".."] * len(app.parts)) or ".", app.as_posix())
 
     @property
     def answers(self) -> Answers:
@@ -91,7 +102,14 @@ class Project:
         mine: Layer = {name: (value, Origin("you")) for name, value in values.items()}
         self.layers = (mine, *self.layers)
         self.resolved = resolve(self.layers, self.regions)
+        self._follow_answers()
         return self.resolved
+
+    def _follow_answers(self) -> None:
+        """One of the answers says where Terraform's files lie."""
+        beside = self.resolved.values.get("infra_layout") == "beside"
+        self.paths = replace(self.paths, infra_folder=_BESIDE if beside else _INFRA)
+        self.tools.paths = self.paths
 
     def save_answers(self) -> None:
         """Write down what must stay the same from run to run, and what the person said.
@@ -140,6 +158,7 @@ async def open_project(root: Path, flags: Mapping[str, str], environ: Mapping[st
         app = node_app.detect(root)
     except EcrwizError as error:
         problem = error
+    paths = replace(paths, repository=await _repository(root, app))
     layers = (
         {name: (value, Origin("flag", f"--set {name}")) for name, value in flags.items()},
         _from_environment(environ),
@@ -189,6 +208,14 @@ async def check_state_folder(root: Path, state: Path) -> None:
             f"Take it out with `git rm -r {_STATE}` (keep the files with --cached if they are yours), "
             "or set ECRWIZ_STATE_DIR to a folder of your own.",
         )
+
+
+async def _repository(root: Path, app: NodeApp | None) -> Path | None:
+    """The work tree around the application; without one, the monorepo that it is a part of."""
+    top = await git.top(root)
+    if top is not None or app is None or app.workspace is None:
+        return top
+    return (root / app.workspace.up).resolve()
 
 
 def _from_environment(environ: Mapping[str, str]) -> Layer:

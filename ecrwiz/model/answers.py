@@ -288,7 +288,9 @@ def check_field(name: str, value: str, regions: Collection[str]) -> str:
     """The sentence that says what is wrong with one field's value; empty when nothing is."""
     values = {"project_id": "a", "region": "us-east-1", name: value}
     try:
-        Answers.model_validate(_nested(values), context={"regions": {*regions, "us-east-1"} if name != "region" else regions})
+        Answers.model_validate(
+            _nested(values), context={"regions": {*regions, "us-east-1"} if name != "region" else regions}
+        )
     except ValidationError as error:
         found = _sentences(error)
         return found.get(name.partition(".")[0]) or found.get("", "")

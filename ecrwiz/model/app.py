@@ -222,7 +222,7 @@ class NodeApp:
     name: str
     framework: str
     serving: Serving
-    manager: PackageManager = PackageManager("npm")  # noqa: RUF009  # frozen
+    manager: PackageManager = PackageManager("npm")  # frozen
     node_major: int = 24
     build: str = ""
     start: Start | None = None
@@ -237,7 +237,7 @@ class NodeApp:
     port_is_fixed: bool = False
     public_variables: tuple[PublicVariable, ...] = ()
     system: tuple[SystemNeed, ...] = ()
-    registry: RegistryAccess = RegistryAccess()  # noqa: RUF009  # frozen
+    registry: RegistryAccess = RegistryAccess()  # frozen
     workspace: Workspace | None = None
     dockerfile: DockerfileFacts | None = None
     origins: Mapping[str, str] = field(default_factory=dict)

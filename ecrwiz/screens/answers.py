@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ecrwiz.model import validation
-from ecrwiz.model.answers import PLATFORMS, STRATEGIES, Origin, Resolved, check_field, resolve
+from ecrwiz.model.answers import BUILD_ARG, CHOICES, Origin, Resolved, check_field, resolve
 from ecrwiz.model.errors import EcrwizError
 from ecrwiz.screens.base import Page, bindings
 from ecrwiz.screens.session import Session
@@ -29,10 +29,21 @@ _LABELS: Final[Mapping[str, tuple[str, str]]] = {
     "env": ("Environment", "Such as dev or prod; part of the CI user's name."),
     "region": ("AWS region", "Type a part of a code, such as eu or west, for a list."),
     "port": ("Port", "Where the container listens when PORT is not set."),
-    "strategy": ("Dockerfile", "multi-stage builds in Docker; article copies your own build."),
+    "strategy": ("Dockerfile", "multi-stage builds in Docker; article copies your build; own keeps yours."),
     "platform": ("Platform", "What the servers run on that will pull the image."),
     "github_repository": ("GitHub", "OWNER/NAME that gets the secrets; empty for none."),
 }
+_FURTHER: Final[Mapping[str, tuple[str, str]]] = {
+    "health_path": ("Health path", "What the image is asked for when it is tried."),
+    "workflow": ("Workflow", "Write a GitHub workflow that builds and pushes."),
+    "ecs_deploy": ("ECS deploy", "Let CI bring each image into an ECS service."),
+    "tag_mutability": ("Image tags", "Whether a tag may move to another image."),
+    "infra_layout": ("Terraform in", "infra; beside your own in infra/ecrwiz; reuse your provider."),
+}
+
+
+class _Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """Scrolls by itself to the field that has the cursor: up and down move the cursor, not the view."""
 
 
 class AnswersScreen(Page[bool]):
@@ -53,20 +64,34 @@ class AnswersScreen(Page[bool]):
 
     def body(self) -> Iterable[Widget]:
         """All fields, and what is made of them."""
-        with VerticalScroll(id="fields", can_focus=False):
-            for name in _LABELS:
-                yield self._field(name)
+        with _Fields(id="fields"):
+            for name, (label, hint) in _LABELS.items():
+                yield self._field(name, label, hint)
+            yield Static("Further answers", classes="fields--head", markup=False)
+            for name, (label, hint) in _FURTHER.items():
+                yield self._field(name, label, hint)
+            yield from self._public_fields()
         yield Static(id="names")
 
-    def _field(self, name: str) -> Field:
-        label, hint = _LABELS[name]
+    def _public_fields(self) -> Iterable[Widget]:
+        """A field for each variable that the build bakes into what browsers get."""
+        app = self.session.project.app
+        if app is None or not app.public_variables:
+            return
+        yield Static("Public: baked into the image, for everybody to read", classes="fields--head", markup=False)
+        for variable in app.public_variables:
+            field = self._field(BUILD_ARG + variable.name, variable.name, f"Public; used in {variable.where}.")
+            field.add_class("-public")
+            yield field
+
+    def _field(self, name: str, label: str, hint: str) -> Field:
         saved = self._resolved.values.get(name, "")
         value = self.session.draft.get(name, saved)
         origin = "you" if value != saved else _origin_text(self._resolved.origins.get(name))
         if name == "region":
             regions = sorted(self.session.project.regions)
             return PickField(name, label, value, options=regions, origin=origin, hint=hint)
-        words = {"strategy": STRATEGIES, "platform": PLATFORMS}.get(name)
+        words = CHOICES.get(name)
         if words:
             return ChoiceField(name, label, value, words=words, origin=origin, hint=hint)
         return TextField(name, label, value, origin=origin, hint=hint)

@@ -156,4 +156,9 @@ def question_modal(question: Question) -> QuestionModal:
     if question.kind == "confirm":
         choices: tuple[Choice, ...] = (("no", question.no, "default"), ("yes", question.yes, "primary"))
         return ButtonsModal(title, question.body, choices, "no")
+    if question.kind == "choice":
+        safe = question.choices[-1][0]
+        kinds: dict[str, Literal["default", "primary"]] = {safe: "default"}
+        words = [(word, label, kinds.get(word, "primary")) for word, label in question.choices]
+        return ButtonsModal(title, question.body, (words[-1], *words[:-1]), safe)
     return TextModal(title, question.body, secret=question.kind == "secret")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -13,6 +14,7 @@ from textual.widgets import ContentSwitcher, Static
 from ecrwiz.flow import preview
 from ecrwiz.flow.context import Approvals
 from ecrwiz.flow.preview import Preview
+from ecrwiz.flow.steps import render
 from ecrwiz.model.errors import EcrwizError
 from ecrwiz.model.redact import plain
 from ecrwiz.model.results import FileChange, Plan
@@ -30,15 +32,24 @@ if TYPE_CHECKING:
 __all__ = ["ReviewScreen"]
 
 PLAN: Final = "terraform plan"
+FINDINGS: Final = "findings"
 
 _KINDS: Final = {
-    "new": ("+", "success"),
-    "added": ("+", "success"),
-    "changed": ("~", "warning"),
-    "same": ("=", "muted"),
+    "new": ("+", "success", "is written"),
+    "added": ("+", "success", "lines are added"),
+    "updated": ("~", "success", "updated, untouched by you"),
+    "merged": ("~", "success", "merged, with a backup"),
+    "conflict": ("!", "error", ""),
+    "changed": ("~", "warning", ""),
+    "yours": ("=", "muted", "stays as you changed it"),
+    "same": ("=", "muted", "stays as it is"),
 }
-
-_NOTES: Final = {"new": "is written", "added": "lines are added", "same": "stays as it is"}
+_WRITTEN: Final = ("new", "added", "updated", "merged")
+_DECISIONS: Final = {
+    "mine": "kept (space: overwrite)",
+    "new": "overwritten, with a backup",
+    "both": "both, conflicts marked",
+}
 
 
 class ReviewScreen(Page[Approvals | None]):
@@ -52,7 +63,7 @@ class ReviewScreen(Page[Approvals | None]):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._preview: Preview | None = None
-        self._overwrite: set[str] = set()
+        self._decided: dict[str, str] = {}
 
     def body(self) -> Iterable[Widget]:
         """The list, what the marked row shows, and the sum."""
@@ -85,7 +96,8 @@ class ReviewScreen(Page[Approvals | None]):
             return
         self.query_one(Waiting).done()
         self._preview = found
-        self._overwrite &= {file.path for file in found.files if file.kind == "changed"}
+        before = self._decided
+        self._decided = {file.path: before.get(file.path, "mine") for file in found.files if file.kind in render.ASKED}
         self.query_one("#both").display = True
         self._show_rows()
         self.query_one("#things", RowList).focus()
@@ -101,13 +113,15 @@ class ReviewScreen(Page[Approvals | None]):
         found = self._preview
         if found is None:
             return
-        rows = [Row(PLAN, _plan_cells(found))]
+        rows = [Row(FINDINGS, _finding_cells(found))] if found.notes or found.programs else []
+        rows.append(Row(PLAN, _plan_cells(found)))
         rows += [Row(file.path, self._file_cells(file)) for file in found.files]
         self.query_one("#things", RowList).set_rows(rows)
         self._sum(self._what_go_does(found))
 
     def _what_go_does(self, found: Preview) -> str:
-        written = len(self._overwrite) + sum(file.kind in ("new", "added") for file in found.files)
+        written = sum(word != "mine" for word in self._decided.values())
+        written += sum(file.kind in _WRITTEN for file in found.files)
         files = f"write {written} file{'' if written == 1 else 's'}" if written else "leave the files as they are"
         if found.plan is None:
             return f"Nothing is made yet. g will {files}; Terraform's plan is then shown before it is applied."
@@ -116,13 +130,9 @@ class ReviewScreen(Page[Approvals | None]):
         return f"Nothing is made yet. g will {files} and {plan}."
 
     def _file_cells(self, file: FileChange) -> tuple[Cell, ...]:
-        sign, tone = _KINDS.get(file.kind, ("?", ""))
-        if file.kind != "changed":
-            note = Cell(_NOTES.get(file.kind, ""), "muted")
-        elif file.path in self._overwrite:
-            note = Cell("overwritten, with a backup", "warning")
-        else:
-            note = Cell("kept (space: overwrite)", "warning")
+        sign, tone, words = _KINDS.get(file.kind, ("?", "", ""))
+        decision = self._decided.get(file.path)
+        note = Cell(_DECISIONS[decision], "warning") if decision else Cell(words, "muted")
         return (Cell(sign, tone), Cell(file.path), Cell(file.kind, tone), note)
 
     def _sum(self, text: str) -> None:
@@ -150,20 +160,29 @@ class ReviewScreen(Page[Approvals | None]):
             if found.problem:
                 return f"Terraform could not plan.\n\n{found.problem.message}\n{found.problem.hint}"
             return "Terraform would change nothing: everything exists as planned."
+        if key == FINDINGS:
+            width = max(40, self.size.width - 6)
+            return "\n".join(part for line in _finding_lines(found) for part in _wrapped(line, width))
         file = next((file for file in found.files if file.path == key), None)
         if file is None:
             return ""
+        if file.kind == "yours":
+            return f"{file.path} was changed by you alone since ecrwiz wrote it: it stays."
+        if self._decided.get(key) == "both":
+            return file.both or ""
         return file.diff or f"{file.path} is the same as what would be written."
 
     def action_keep_or_overwrite(self) -> None:
-        """Keep the marked file or overwrite it."""
+        """Keep the marked file, overwrite it, or have both texts in it."""
         key = self.query_one("#things", RowList).key
         file = next((file for file in self._files() if file.path == key), None)
-        if file is None or file.kind != "changed":
+        if file is None or key not in self._decided:
             self.notify("Only a file that is there already and differs can be kept or overwritten.", markup=False)
             return
-        self._overwrite ^= {key}
+        words = [word for word in _DECISIONS if word != "both" or file.both is not None]
+        self._decided[key] = words[(words.index(self._decided[key]) + 1) % len(words)]
         self._show_rows()
+        self._show_marked()
 
     def _files(self) -> tuple[FileChange, ...]:
         return self._preview.files if self._preview else ()
@@ -186,15 +205,32 @@ class ReviewScreen(Page[Approvals | None]):
             return
         plan = self._preview.plan
         agreed = frozenset(plan.changes) if plan and not self._plan_may_differ() else None
-        self.dismiss(Approvals(plan=agreed, files=frozenset(self._overwrite)))
+        self.dismiss(Approvals(plan=agreed, files=dict(self._decided)))
 
     def _plan_may_differ(self) -> bool:
         """The plan was made with the files as they are: one overwritten in infra/ makes another plan."""
-        return any(path.startswith("infra/") for path in self._overwrite)
+        folder = f"{self.session.project.paths.infra_folder}/"
+        return any(path.startswith(folder) for path, word in self._decided.items() if word != "mine")
 
     def action_back(self) -> None:
         """Nothing is made."""
         self.dismiss(None)
+
+
+def _finding_lines(found: Preview) -> list[str]:
+    lines = [line for note in sorted(found.notes, key=lambda note: not note.warning) for line in note.lines]
+    return lines + [f"! warning: Terraform runs a program on this machine for {line}." for line in found.programs]
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    return textwrap.wrap(line, width, subsequent_indent="    ", replace_whitespace=False, drop_whitespace=False)
+
+
+def _finding_cells(found: Preview) -> tuple[Cell, ...]:
+    warnings = sum(note.warning for note in found.notes) + len(found.programs)
+    tone = "warning" if warnings else "muted"
+    count = f"{warnings} warning{'' if warnings == 1 else 's'}" if warnings else f"{len(found.notes)} to know"
+    return (Cell("!" if warnings else "i", tone), Cell("Findings", "strong"), Cell("notes", tone), Cell(count, tone))
 
 
 def _plan_cells(found: Preview) -> tuple[Cell, ...]:
@@ -217,6 +253,7 @@ def _plan_cells(found: Preview) -> tuple[Cell, ...]:
 def _counts(plan: Plan) -> str:
     """Terraform's sum without what is zero."""
     counts = {
+        "to import": plan.count("import"),
         "to add": plan.count("create", "replace"),
         "to change": plan.count("update"),
         "to destroy": plan.count("delete", "replace"),

@@ -32,12 +32,13 @@ _LARGEST: Final = 5_000_000  # bytes; what a person or a program wrote for peopl
 _ELSEWHERE: Final = "Some network drives know no locks: set ECRWIZ_STATE_DIR to a folder on a local disk."
 
 
-def read_text(path: Path, *, inside: Path | None = None) -> str | None:
+def read_text(path: Path, *, inside: Path | None = None, cut: bool = False) -> str | None:
     """A file's text; None when there is no such file. A byte order mark is dropped, line ends stay.
 
     Args:
         path: the file.
         inside: a folder that it must not lead out of over a link; None when it may.
+        cut: of a file that is too large, give the beginning instead of refusing it.
 
     Raises:
         BadInputError: it is a folder or a device, no UTF-8 text, too large, or a link that leads out.
@@ -45,7 +46,15 @@ def read_text(path: Path, *, inside: Path | None = None) -> str | None:
     """
     _stay_inside(path, inside, "it was not read")
     try:
-        return _read(path).decode("utf-8-sig")
+        data = _read(path)
+        if len(data) > _LARGEST:
+            if not cut:
+                raise BadInputError(
+                    f"{path} is larger than the {_LARGEST // 1_000_000} MB that are read as text.",
+                    "Make it smaller or move it away.",
+                )
+            data = data[: data.rfind(b"\n", 0, _LARGEST) + 1]
+        return data.decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except IsADirectoryError as error:
@@ -284,13 +293,7 @@ def _read(path: Path) -> bytes:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     # Some files of /proc are ordinary by their look and would let the reader wait for ever.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        data = file.read(_LARGEST + 1) or b""
-    if len(data) > _LARGEST:
-        size = _LARGEST // 1_000_000
-        raise BadInputError(
-            f"{path} is larger than the {size} MB that are read as text.", "Make it smaller or move it away."
-        )
-    return data
+        return file.read(_LARGEST + 1) or b""
 
 
 def _set_mode(descriptor: int, target: Path, *, executable: bool, private: bool) -> None:

@@ -1,10 +1,11 @@
-"""What git knows about the application's folder: commit, changes, branch, remotes, ignored files."""
+"""What git knows about the application's folder: commit, changes, branch, remotes, ignored files; and its merge."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,11 +14,25 @@ from ecrwiz.model.errors import ToolFailedError
 from ecrwiz.model.redact import plain
 from ecrwiz.services import process
 
-__all__ = ["GitState", "describe", "image_tag", "is_ignored", "is_tracked"]
+__all__ = [
+    "GitState",
+    "IgnoreRule",
+    "Merged",
+    "conflict_line",
+    "describe",
+    "ignore_rule",
+    "image_tag",
+    "is_ignored",
+    "is_tracked",
+    "merge",
+    "top",
+]
 
 _SHA_LENGTH: Final = 12  # characters of the commit in an image tag
 _REMOTE = re.compile(r"(?P<name>[^\t]+)\t(?P<url>.+) \(fetch\)(?: \[[^\]]*\])?")
 _USER_INFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/]*@")
+_OPENS = re.compile(r"<{7} \S")
+_CLOSES = re.compile(r">{7} \S")
 # A git hook sets these; they would make git look at another repository than the folder's, or read paths otherwise.
 _REDIRECTIONS: Final = (
     *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"),
@@ -52,6 +67,39 @@ class GitState:
     dirty: bool
     branch: str
     remotes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreRule:
+    """The rule of an ignore file that decides about a path.
+
+    Attributes:
+        source: the ignore file, as git names it from the folder that was asked about.
+        line: its line.
+        pattern: what stands there; with a `!` before it the path is NOT ignored.
+    """
+
+    source: str
+    line: int
+    pattern: str
+
+    @property
+    def ignores(self) -> bool:
+        """Whether git leaves the path out of commits."""
+        return not self.pattern.startswith("!")
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Two texts brought together.
+
+    Attributes:
+        text: the result, with conflict markers where both differ from the common ancestor in the same place.
+        conflicts: how many such places there are.
+    """
+
+    text: str
+    conflicts: int
 
 
 async def describe(root: Path, apart: Sequence[str] = ()) -> GitState | None:
@@ -109,8 +157,79 @@ async def is_ignored(root: Path, paths: Sequence[str]) -> set[str]:
     return {path.removeprefix("./") for path in (answer or "").split("\0") if path}
 
 
+async def ignore_rule(root: Path, path: str) -> IgnoreRule | None:
+    """The rule that decides whether git would commit a path; None when no rule speaks of it.
+
+    Whether the path is tracked already does not count: rules say nothing about tracked files.
+
+    Args:
+        root: the folder.
+        path: relative to it; it need not exist.
+
+    Raises:
+        ToolFailedError: git refuses to work there.
+    """
+    asked = f"./{path}".encode("utf-8", "surrogateescape")
+    answer = await _git(root, "check-ignore", "--no-index", "-v", "--stdin", "-z", given=asked, fine=(0, 1))
+    source, line, pattern = [*(answer or "").split("\0"), "", "", ""][:3]
+    return IgnoreRule(source, int(line), pattern) if line.isdigit() else None
+
+
+async def top(root: Path) -> Path | None:
+    """The top of the work tree that a folder lies in; None without git or a repository.
+
+    Raises:
+        ToolFailedError: git refuses to work there.
+    """
+    answer = (await _git(root, "rev-parse", "--show-toplevel") or "").removesuffix("\n")
+    return Path(answer) if answer and _holds(Path(answer), root) else None
+
+
+def _holds(folder: Path, root: Path) -> bool:
+    """A repository's own setting (core.worktree) may name any folder as its work tree."""
+    return root.resolve().is_relative_to(folder.resolve())
+
+
+async def merge(mine: str, base: str | None, new: str) -> Merged | None:
+    """Bring two texts with a common ancestor together, as `git merge` does with a file.
+
+    Args:
+        mine: the person's text.
+        base: what both were made of; None when that is not known: every difference is a conflict then.
+        new: the text that is to come in.
+
+    Returns:
+        None when git is not installed or takes one of the texts for no text.
+
+    Raises:
+        ToolFailedError: git failed.
+    """
+    if any("\0" in text for text in (mine, base or "", new)):
+        return None
+    with tempfile.TemporaryDirectory(prefix="ecrwiz-merge-") as folder:
+        names = ("yours", "before", "ecrwiz")
+        _lay_out(Path(folder), dict(zip(names, (mine, base or "", new), strict=True)))
+        labels = [word for name in names for word in ("-L", name)]
+        style = () if base is None else ("--diff3",)
+        # The exit code is the number of conflicts, 127 at the most.
+        given = await _git(Path(folder), "merge-file", "-p", *style, *labels, *names, fine=tuple(range(128)))
+    return None if given is None else Merged(given, sum(_OPENS.match(line) is not None for line in given.split("\n")))
+
+
+def _lay_out(folder: Path, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        (folder / name).write_bytes(text.encode())
+
+
+def conflict_line(text: str) -> int | None:
+    """The line, counted from 1, of the first conflict marker that was left in a text; None when there is none."""
+    lines = text.split("\n")
+    opened = next((number for number, line in enumerate(lines, 1) if _OPENS.match(line)), None)
+    return opened if opened and any(_CLOSES.match(line) for line in lines[opened:]) else None
+
+
 async def is_tracked(root: Path, name: str) -> bool:
-    """Whether git tracks a file or folder directly in this one, or anything below it, in whatever letter case.
+    """Whether git tracks a file or folder below this one, or anything in it, in whatever letter case.
 
     Some disks take `.NAME` and `.name` for the same.
 

@@ -56,7 +56,7 @@ class Field(Vertical):
         """Enter was pressed in the field."""
 
     def __init__(self, name: str, label: str, value: str, *, origin: str = "", hint: str = "") -> None:
-        super().__init__(id=f"field-{name}")
+        super().__init__(id=f"field-{name.replace('.', '-')}")
         self.field_name = name
         self._label, self._first, self._origin, self._hint = label, value, origin, hint
         self._problem = ""

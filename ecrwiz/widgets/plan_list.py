@@ -12,6 +12,7 @@ __all__ = ["PlanList"]
 
 _SIGNS: Final[Mapping[str, tuple[str, str]]] = {
     "create": ("+", "success"),
+    "import": ("<", "accent"),
     "update": ("~", "warning"),
     "replace": ("±", "error"),
     "delete": ("-", "error"),
@@ -26,7 +27,7 @@ class PlanList(RowList):
 
     def show_plan(self, plan: Plan) -> None:
         """Show this plan."""
-        order = ("delete", "replace", "update", "create")
+        order = ("delete", "replace", "import", "update", "create")
         places = {action: number for number, action in enumerate(order)}
         changes = sorted(plan.changes, key=lambda change: places.get(change.action, 9))
         self.set_rows([

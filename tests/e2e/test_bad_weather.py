@@ -179,7 +179,7 @@ def test_programs_get_a_line_when_a_run_cannot_begin(made: World, tmp_path: Path
         check=False,
     )
     assert done.returncode == 2
-    assert "There is no package.json" in done.stderr
+    assert "neither a package.json nor a Dockerfile" in done.stderr
     assert list(empty.iterdir()) == []
 
 

@@ -44,7 +44,7 @@ async def inventory(project: Project) -> tuple[str, ...]:
     exported = _exported_to(view)
     if exported:
         lines.append(f"GitHub secrets {', '.join(SECRETS)} in {exported}")
-        lines.append(f"GitHub variables {', '.join(VARIABLES)} in {exported}")
+        lines.append(f"GitHub variables {', '.join(_variables(view))} in {exported}")
     return tuple(lines)
 
 
@@ -54,6 +54,12 @@ def _exported_to(view: View) -> str:
     if done:
         return done.repository
     return view.answers.github_repository if view.project.journal.get(StepId.GITHUB) else ""
+
+
+def _variables(view: View) -> tuple[str, ...]:
+    """The variables that were exported; those that always are when an export was cut."""
+    done = view.find(GithubResult)
+    return done.variables if done else VARIABLES
 
 
 def _check_same_place(view: View, account: str) -> None:
@@ -108,13 +114,15 @@ async def _run(context: Context) -> DestroyResult:
 async def _prepare(context: Context) -> tuple[Terraform, str]:
     """Everything that can say no comes first: files, account, state, owners."""
     infra.check_files(context)
+    infra.forget_imports(context.paths.infra)
     who = await infra.identity(context)
     _check_same_place(context, who.account)
     terraform = context.tools.terraform(context.lines, context.command)
     await terraform.init()
     state = await terraform.state()
     infra.check_state(context.answers, state, who.account)
-    infra.see_to_public_key(context.paths.infra)
+    infra.see_to_public_key(context.paths.infra, context.paths.root)
+    await infra.check_owners(context)
     await infra.adopt(context, terraform, state)
     return terraform, who.account
 
@@ -152,7 +160,7 @@ async def _github(context: Context, ledger: _Ledger) -> None:
             return
         for name in SECRETS:
             ledger.note(f"GitHub secret {name}", gone=await api.delete_secret(repository, name))
-        for name in VARIABLES:
+        for name in _variables(context):
             ledger.note(f"GitHub variable {name}", gone=await api.delete_variable(repository, name))
 
 

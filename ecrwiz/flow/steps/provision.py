@@ -8,44 +8,106 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from ecrwiz.flow import ci_key, infra
+from ecrwiz.flow import ci_key, infra, layout
 from ecrwiz.flow.context import Context, Step, View
 from ecrwiz.flow.events import Question, Status, StepId
-from ecrwiz.flow.journal import Record, need_missing
+from ecrwiz.flow.journal import Record
 from ecrwiz.model.errors import BadInputError, EcrwizError, MissingToolError, ToolFailedError
 from ecrwiz.model.results import Plan, ProvisionResult
 from ecrwiz.services import aws, files, openpgp
-from ecrwiz.services.terraform import State
+from ecrwiz.services.terraform import State, Terraform
 
 __all__ = ["STEP", "keys_to_replace"]
 
 _NOT_FINISHED = (Status.RUNNING, Status.CANCELLED, Status.FAILED, Status.STALE)
+# What is lost for good when it goes: images, a name with its policies, a key in use. The provider replaces others,
+# such as the lifecycle policy, whenever their text changes.
+_OF_VALUE = (infra.REPOSITORY, infra.USER, infra.ACCESS_KEY)
 _IAM_QUOTA = 2  # access keys a user may have
 
 
 async def _run(context: Context) -> ProvisionResult:
-    if not (context.paths.infra / "main.tf").is_file():
-        raise need_missing(context.step, StepId.RENDER)
     infra.check_files(context)
+    await _trust(context)
+    infra.forget_imports(context.paths.infra)
     terraform = context.tools.terraform(context.lines, context.command)
     who = await infra.identity(context)
     await terraform.init()
     state = await terraform.state()
     infra.check_state(context.answers, state, who.account)
-    infra.see_to_public_key(context.paths.infra)
+    infra.see_to_public_key(context.paths.infra, context.paths.root)
+    taken = await _take_over(context)
     state = await infra.adopt(context, terraform, state)
     replace = await keys_to_replace(context, state, who.account, context.before, forced=context.forced)
     if replace is not None:
-        await _clear_lost_keys(context, state)
+        await _clear_lost_keys(context, state, foreign=any(found.address == infra.USER for found in taken))
         await _fresh_key_pair(context, who.account)
-    plan = await terraform.plan(context.paths.plan, replace=replace or ())
+    try:
+        if taken:
+            infra.write_imports(context.paths.infra, taken, context.paths.root)
+        await _make(context, terraform, replace or (), taken)
+    finally:
+        infra.forget_imports(context.paths.infra)
+    return _result(await terraform.state())
+
+
+async def _make(
+    context: Context, terraform: Terraform, replace: tuple[str, ...], taken: tuple[infra.Resource, ...]
+) -> None:
+    """Plan, agree, apply."""
+    plan = await terraform.plan(context.paths.plan, replace=replace)
+    infra.refuse_replacement(plan, taken)
     if plan.changes:
-        await _agree(context, plan, replace or ())
+        await _agree(context, plan, replace)
         await terraform.apply(context.paths.plan, len(plan.changes), context.progress)
     else:
         context.say("Nothing to change: the account is as the files say.")
     context.paths.plan.unlink(missing_ok=True)
-    return _result(await terraform.state())
+
+
+async def _trust(context: Context) -> None:
+    """Say which blocks of the person's own files run programs; those that would run for a plan are asked about."""
+    found = layout.programs(context.project)
+    folder = context.paths.infra_folder
+    for program in found:
+        context.say(f"Warning: Terraform runs a program on this machine for {folder}/{program}.")
+    early = tuple(f"{folder}/{program}" for program in found if program.at_plan)
+    if not early or context.approvals.everything:
+        return
+    question = Question(
+        context.step,
+        "confirm",
+        "These run programs as soon as Terraform plans. Go on?",
+        early,
+        yes="Run them",
+        no="Stop",
+    )
+    if await context.ask(question) is not True:
+        raise BadInputError(
+            f"Nobody agreed to the programs that {early[0]} would run, so nothing was changed.",
+            "Look at those blocks; if you trust them, run with --yes, or take --set infra_layout=beside.",
+        )
+
+
+async def _take_over(context: Context) -> tuple[infra.Resource, ...]:
+    """Resources of the wanted names that ecrwiz did not make and that are to come under its Terraform."""
+    foreign = tuple(found for found in await infra.existing(context) if not found.ours)
+    if not foreign:
+        return ()
+    for resource in foreign:
+        context.say(infra.not_ours(resource, context.answers))
+    lines = infra.what_import_means(foreign, context.answers)
+    if not context.approvals.imports:
+        choices = (("import", "Import"), ("stop", "Stop"))
+        title = f"{' and '.join(found.name for found in foreign)} exists and is not ecrwiz's. Take it over?"
+        reply = await context.ask(Question(context.step, "choice", title, lines, choices=choices))
+        if reply != "import":
+            raise EcrwizError(
+                infra.not_ours(foreign[0], context.answers) + " Nothing was changed.",
+                "Take another project_id or app; or let Terraform take it over with: ecrwiz run provision --import",
+            )
+    context.say(*lines)
+    return foreign
 
 
 def _result(state: State) -> ProvisionResult:
@@ -74,8 +136,10 @@ async def keys_to_replace(
     return (infra.ACCESS_KEY,) if forced or lost else None
 
 
-async def _clear_lost_keys(context: Context, state: State) -> None:
+async def _clear_lost_keys(context: Context, state: State, *, foreign: bool = False) -> None:
     """Delete what a run that was cut left behind; leave every other key alone, and see that there is room for one.
+
+    The keys of a user that ecrwiz did not make (`foreign`) are all somebody else's.
 
     Only a key that was made after the cut run began is known to be this project's own and of no use: its secret
     went to Terraform, which did not live to write it down.
@@ -87,7 +151,7 @@ async def _clear_lost_keys(context: Context, state: State) -> None:
     before = context.before
     cut = before is not None and before.status in (Status.RUNNING, Status.CANCELLED, Status.FAILED)
     for key in list(others):
-        if before and cut and key.created >= datetime.fromtimestamp(int(before.started), UTC):
+        if before and cut and not foreign and key.created >= datetime.fromtimestamp(int(before.started), UTC):
             context.command("aws", "iam", "delete-access-key", "--user-name", user, "--access-key-id", key.id)
             await iam.delete_access_key(user, key.id)
             context.say(f"Deleted the access key {key.id}: the run that was cut made it, and nobody has its secret.")
@@ -149,7 +213,7 @@ async def _agree(context: Context, plan: Plan, expected: tuple[str, ...]) -> Non
         change.address
         for change in plan.changes
         if change.action in ("delete", "replace")
-        and infra.is_ours(change.address)
+        and change.address in _OF_VALUE
         and change.address not in expected
         and change.reason != "tainted"  # what a run that was cut left half-made is of no use to anybody
     ]
@@ -175,9 +239,9 @@ async def _agree(context: Context, plan: Plan, expected: tuple[str, ...]) -> Non
 async def _inputs(view: View) -> dict[str, str]:
     folder = view.paths.infra
     found = {
-        f"infra/{path.relative_to(folder).as_posix()}": files.digest(files.read_text(path) or "")
+        f"{view.paths.infra_folder}/{path.relative_to(folder).as_posix()}": files.digest(files.read_text(path) or "")
         for path in sorted((*folder.glob("*.tf"), *folder.glob("*.tfvars"), *folder.glob("modules/*/*.tf")))
-        if path.name != infra.KEY_FILE
+        if path.name not in layout.GENERATED
     }
     return {**found, "AWS credentials": aws.credential_hint(view.tools.environ)}
 

@@ -1,112 +1,180 @@
-"""Write the files that the other steps work with: Dockerfile, start.sh, ignore files, `infra/`."""
+"""Write the files that the other steps work with: Dockerfile, start.sh, ignore files, `infra/`, the workflow.
+
+A file that is there already is not simply replaced: what the person changed since it was rendered last stays, or is
+merged with what ecrwiz changed; where both changed the same place, the person decides.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 
+from ecrwiz.flow import ignored, layout, three_way
 from ecrwiz.flow.context import Context, Step, View
 from ecrwiz.flow.events import Question, StepId
-from ecrwiz.flow.infra import KEY_FILE
 from ecrwiz.flow.project import Project
 from ecrwiz.model.app import RenderedFile
 from ecrwiz.model.results import FileChange, RenderResult
-from ecrwiz.services import files, hcl, templates
+from ecrwiz.services import files, templates
 
-__all__ = ["STEP", "changes"]
+__all__ = ["ASKED", "STEP", "changes"]
+
+ASKED = ("conflict", "changed")
+"""The kinds of change that the person decides about."""
+
+_IGNORE_FILES = (".dockerignore", ".gitignore")
+_WORDS = {
+    "new": "wrote",
+    "added": "added to",
+    "updated": "updated",
+    "merged": "merged",
+    "conflict": "replaced",
+    "changed": "replaced",
+    "yours": "replaced",
+}
+
+Change = tuple[RenderedFile, FileChange]
 
 
-def changes(project: Project) -> tuple[tuple[RenderedFile, FileChange], ...]:
+async def changes(project: Project) -> tuple[Change, ...]:
     """Every file as it would be rendered now, against what is there; nothing is written.
 
     Raises:
-        EcrwizError: the answers or the application cannot be used, or a file cannot be read.
+        EcrwizError: the answers or the application cannot be used, a file cannot be read, or Terraform of the
+            person's own is in the way.
     """
-    root = project.paths.root
+    existing = await asyncio.to_thread(layout.look, project)
+    layout.check(project, existing)
+    if existing.found.stands_in_the_way:
+        raise existing.error()
+    return await _changes(project)
+
+
+async def _changes(project: Project) -> tuple[Change, ...]:
+    paths = project.paths
 
     def existing(path: str) -> str | None:
-        return files.read_text(root / path, inside=root)
+        return files.read_text(paths.root / path, inside=paths.base, cut=True)
 
-    rendered = templates.render(project.answers, project.need_app(), existing)
-    infra = project.paths.infra
-    ours = {file.path.removeprefix("infra/"): file.text for file in rendered if file.path.startswith("infra/")}
-    hcl.check_for_clashes(infra, ours, generated={KEY_FILE})
-    found: list[tuple[RenderedFile, FileChange]] = []
+    rendered = await asyncio.to_thread(
+        templates.render, project.answers, project.need_app(), existing, place=project.place
+    )
+    found: list[Change] = []
     for file in rendered:
-        before = existing(file.path)
-        if before == file.text:
-            change = FileChange(file.path, "same", "")
-        else:
-            kind = "new" if before is None else "added" if _only_adds(before, file.text) else "changed"
-            change = FileChange(file.path, kind, files.diff(file.path, before, file.text))
-        found.append((file, change))
+        mine = files.read_text(paths.root / file.path, inside=paths.base)
+        last = three_way.read_last(paths, file.path)
+        found.append((file, await three_way.compare(file.path, mine, last, file.text)))
     return tuple(found)
 
 
 async def _run(context: Context) -> RenderResult:
-    found = changes(context.project)
-    keep = await _kept(context, [change for _, change in found if change.kind == "changed"])
-    written: list[str] = []
-    same: list[str] = []
-    backups: list[str] = []
-    for file, change in found:
-        path = context.paths.root / file.path
-        if change.kind == "same":
-            same.append(file.path)
-        elif file.path not in keep:
-            if change.kind == "changed":
-                backups.append(files.backup(path, inside=context.paths.root).relative_to(context.paths.root).as_posix())
-                context.say(f"kept a copy: {backups[-1]}")
-            files.write_atomic(path, file.text, executable=file.executable, inside=context.paths.root)
-            written.append(file.path)
-            context.say(f"{_WORDS[change.kind]:<12} {file.path}")
-    for name in sorted(keep):
-        context.say(f"{'kept yours':<12} {name} (to replace it: ecrwiz run render --force --yes; a copy stays)")
-    if same:
-        context.say(f"{len(same)} files are as they should be.")
-    return RenderResult(tuple(written), tuple(same), tuple(sorted(keep)), tuple(backups))
+    await layout.settle(context)
+    found = await _changes(context.project)
+    three_way.refuse_markers(context.paths, tuple(file.path for file, _ in found))
+    decided = await _decide(context, [change for _, change in found if change.kind in ASKED])
+    result = _Writer(context).write_all(found, decided)
+    await ignored.check(context)
+    return result
 
 
-_WORDS = {"new": "wrote", "added": "added to", "changed": "replaced"}
+class _Writer:
+    """Writes the files one by one; after each, what was rendered is noted as the ancestor of the next merge."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._paths = context.paths
+        agreed = context.approvals
+        # Asked for by name, to be done though it is fresh, with --yes: everything as ecrwiz has it.
+        self._anew = context.forced and agreed.everything and not agreed.on_conflict
+        self._written: list[str] = []
+        self._same: list[str] = []
+        self._kept: list[str] = []
+        self._backups: list[str] = []
+
+    def write_all(self, found: Sequence[Change], decided: Mapping[str, str]) -> RenderResult:
+        for file, change in found:
+            text = self._text(file, change, decided)
+            if text is not None:
+                self._write(file, change, text)
+            elif change.kind == "same":
+                self._same.append(file.path)
+            else:
+                self._kept.append(file.path)
+            three_way.remember(self._paths, file.path, file.text)
+        self._tell(decided)
+        return RenderResult(tuple(self._written), tuple(self._same), tuple(self._kept), tuple(self._backups))
+
+    def _text(self, file: RenderedFile, change: FileChange, decided: Mapping[str, str]) -> str | None:
+        """What is written; None when the file stays."""
+        if self._anew and change.kind in ("yours", "merged", *ASKED):
+            return file.text
+        if change.kind not in ASKED:
+            return change.text
+        return {"new": file.text, "both": change.both}.get(decided[file.path])
+
+    def _write(self, file: RenderedFile, change: FileChange, text: str) -> None:
+        path, context = self._paths.root / file.path, self._context
+        if change.kind in ("yours", "merged", *ASKED):
+            copy = files.backup(path, inside=self._paths.base)
+            self._backups.append(str(PurePosixPath(file.path).with_name(copy.name)))
+            context.say(f"kept a copy: {self._backups[-1]}")
+        files.write_atomic(path, text, executable=file.executable, inside=self._paths.base)
+        self._written.append(file.path)
+        marked = text == change.both and change.kind in ASKED
+        context.say(f"{'marked' if marked else _WORDS[change.kind]:<12} {file.path}")
+        if marked:
+            context.say(f"{file.path} holds both sides with conflict markers: choose there before you build.")
+
+    def _tell(self, decided: Mapping[str, str]) -> None:
+        for name in sorted(self._kept):
+            hint = " (to take ecrwiz's: ecrwiz run render --force --yes; a copy stays)" if name in decided else ""
+            self._context.say(f"{'kept yours':<12} {name}{hint}")
+        if self._same:
+            self._context.say(f"{len(self._same)} files are as they should be.")
 
 
-async def _kept(context: Context, differing: list[FileChange]) -> set[str]:
-    """The files that stay as the person has them."""
+async def _decide(context: Context, asked: Sequence[FileChange]) -> dict[str, str]:
+    """`mine`, `new` or `both` for each file that the person decides about."""
     agreed = context.approvals
-    open_ones = [change for change in differing if change.path not in agreed.files]
-    if agreed.everything or not open_ones:
-        return set()
-    if agreed.plan is not None:  # they saw the review, and left these unticked
-        return {change.path for change in open_ones}
-    reply = await context.ask(
-        Question(
-            context.step,
-            "confirm",
-            f"{len(open_ones)} files are there already and differ. Replace them?",
-            tuple(_body(open_ones)),
-            yes="Replace, keep copies",
-            no="Keep mine",
-        )
+    open_ones = [change for change in asked if change.path not in agreed.files]
+    decided = {change.path: agreed.files[change.path] for change in asked if change.path in agreed.files}
+    if agreed.on_conflict or agreed.everything:
+        word = agreed.on_conflict or "new"
+        return decided | {change.path: word for change in open_ones}
+    if agreed.plan is not None:  # they saw the review, and left these as they are
+        return decided | {change.path: "mine" for change in open_ones}
+    for change in open_ones:
+        reply = await context.ask(_question(context.step, change))
+        decided[change.path] = str(reply) if reply in ("new", "both") else "mine"
+    return decided
+
+
+def _question(step: StepId, change: FileChange) -> Question:
+    why = (
+        "You and ecrwiz both changed the same lines of it."
+        if change.kind == "conflict"
+        else ("It differs from what ecrwiz renders, and no earlier rendering is known here.")
     )
-    return set() if reply is True else {change.path for change in open_ones}
-
-
-def _body(differing: list[FileChange]) -> Iterator[str]:
-    for change in differing:
-        yield from change.diff.splitlines()
-
-
-def _only_adds(before: str, after: str) -> bool:
-    """Whether every line of `before` is still there, in order: nothing of the person's is lost."""
-    lines = iter(after.splitlines())
-    return all(line in lines for line in before.splitlines())
-
-
-def _nothing_there(_: str) -> None:
-    """What the person has added to an ignore file is no input of ours."""
+    choices = [("new", "Take ecrwiz's")]
+    choices += [("both", "Both, marked")] if change.both is not None else []
+    return Question(
+        step,
+        "choice",
+        f"{change.path} is there already. Whose text shall it hold?",
+        (why, "A copy of yours is kept in any case.", "", *change.diff.splitlines()),
+        choices=(*choices, ("mine", "Keep mine")),
+    )
 
 
 async def _inputs(view: View) -> dict[str, str]:
-    rendered = templates.render(view.answers, view.project.need_app(), _nothing_there)
+    paths = view.paths
+
+    def existing(path: str) -> str | None:
+        """What the person has added to an ignore file is no input of ours."""
+        return None if path in _IGNORE_FILES else files.read_text(paths.root / path, inside=paths.base, cut=True)
+
+    rendered = templates.render(view.answers, view.project.need_app(), existing, place=view.project.place)
     return {file.path: files.digest(file.text) for file in rendered}
 
 

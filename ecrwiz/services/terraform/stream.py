@@ -86,8 +86,10 @@ class Stream:
 
     def _planned(self, change: Mapping[str, Any]) -> None:
         address = str(change.get("resource", {}).get("addr", ""))
-        action = str(change.get("action", ""))
-        self.changes.append(PlannedChange(address, action, str(change.get("reason", ""))))
+        action, reason = str(change.get("action", "")), str(change.get("reason", ""))
+        if "importing" in change and action in ("noop", "no-op", "import", "update"):
+            action, reason = "import", "update" if action == "update" else reason
+        self.changes.append(PlannedChange(address, action, reason))
 
     def _applied(self, hook: Mapping[str, Any]) -> None:
         if hook.get("action") != "read":
