@@ -1,0 +1,3 @@
+export function greeting(name, port) {
+  return `fixture ${name} on port ${port}`
+}

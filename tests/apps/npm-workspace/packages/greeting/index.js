@@ -1,0 +1,1 @@
+exports.greeting = (name, port) => `fixture ${name} on port ${port}`

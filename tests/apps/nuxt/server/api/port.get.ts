@@ -1,0 +1,1 @@
+export default defineEventHandler(() => ({ port: process.env.PORT }))

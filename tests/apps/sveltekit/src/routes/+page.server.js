@@ -1,0 +1,3 @@
+export function load() {
+  return { port: process.env.PORT }
+}
