@@ -18,7 +18,7 @@ demo: setup ## Run the whole job on a sample application, no AWS account needed
 	if [ -t 0 ] && [ -t 1 ]; then ecrwiz -C .demo/blog --sandbox; else ecrwiz -C .demo/blog --sandbox run --yes; fi
 
 test: setup ## Run every check and every test
-	@$(READY); shellcheck .ci/setup .ci/engine .ci/run; ruff check; ruff format --check; mypy --strict ecrwiz tests; pytest -n 2 --dist loadfile
+	@$(READY); shellcheck .ci/setup .ci/engine .ci/run; ruff check; ruff format --check; mypy --strict ecrwiz tests; pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## Check style
 	@$(READY); shellcheck .ci/setup .ci/engine .ci/run; ruff check; ruff format --check

@@ -15,6 +15,32 @@ _TAKEN_OUT = ("AWS_", "ECRWIZ_", "GH_", "GITHUB_", "TF_", "DBUS_", "PYTHON_KEYRI
 _KEPT = {"AWS_CA_BUNDLE"}
 
 
+# The longest first: a file is run by one worker, and a long one that comes last would keep only that one busy.
+_LONG = (
+    "test_command_line",
+    "test_bad_weather",
+    "test_take_over",
+    "test_ci_policy",
+    "test_real_images_next",
+    "test_real_images_managers",
+    "test_real_images",
+    "test_real_images_frameworks",
+    "test_terraform_templates",
+    "test_wizard",
+    "test_no_keyring",
+    "test_real_images_plain",
+    "test_terraform_templates_options",
+    "test_app_fuzz",
+    "test_app",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first; within a file the order stays."""
+    place = {name: number for number, name in enumerate(_LONG)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(_LONG)))
+
+
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path_factory.mktemp("home")

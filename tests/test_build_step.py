@@ -242,11 +242,15 @@ async def test_a_build_secret_is_asked_about_once(app: Path) -> None:
     assert not made.docker.requests
     made.replies = [True]
     result = await made.build()
-    assert result.secrets == ("NPM_TOKEN",)
+    assert [consent.split()[0] for consent in result.secrets] == ["NPM_TOKEN"]
     assert made.docker.asked.secrets["NPM_TOKEN"].reveal() == "hidden-word"
     assert len(made.asked) == 3
     await made.build()
     assert len(made.asked) == 3, "what was agreed to holds for the next build"
+    (app / ".npmrc").write_text("//other.example/:_authToken=${NPM_TOKEN}\n")
+    made.replies = [True]
+    await made.build()
+    assert len(made.asked) == 4, "and no longer when it goes to another host"
     assert made.project.tools.redact("hidden-word") != "hidden-word"
     assert "hidden-word" not in made.project.paths.journal.read_text()
     assert "hidden-word" not in repr(made.asked)
@@ -258,6 +262,20 @@ async def test_yes_agrees_to_build_secrets(app: Path) -> None:
     await made.build()
     assert not made.asked
     assert "The build gets the variable NPM_TOKEN, which the image does not keep." in made.said
+
+
+async def test_yes_does_not_cover_what_a_clone_may_be_after(app: Path, tmp_path: Path) -> None:
+    made = await private(app, "GH_TOKEN", environ={"GH_TOKEN": "hidden-word"})
+    (app / "Dockerfile").write_text(f"{DOCKERFILE}RUN --mount=type=secret,id=GH_TOKEN true\n")
+    made.approvals = Approvals(everything=True)
+    with pytest.raises(BadInputError, match="needs the variable GH_TOKEN, and nobody agreed"):
+        await made.build()
+    (tmp_path / ".npmrc").write_text("//npm.example.com/:_authToken=file-hidden-word\n")
+    made = await private(app, npmrc="user", environ={"HOME": str(tmp_path)})
+    made.approvals = Approvals(everything=True)
+    with pytest.raises(BadInputError, match=r"\.npmrc, and nobody agreed"):
+        await made.build()
+    assert not made.docker.requests
 
 
 async def test_a_missing_or_odd_variable_is_refused(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +303,7 @@ async def test_an_npmrc_goes_in_as_a_file_and_its_token_is_masked(app: Path, tmp
     made = await private(app, npmrc="project")
     made.approvals = Approvals(everything=True)
     result = await made.build()
-    assert result.secrets == ("npmrc",)
+    assert [consent.split()[0] for consent in result.secrets] == [f"npmrc={app / '.npmrc'}"]
     assert made.docker.asked.secret_files == {"npmrc": app / ".npmrc"}
     assert "file-hidden-word" not in made.project.tools.redact("x file-hidden-word x")
 
@@ -296,6 +314,7 @@ async def test_an_npmrc_goes_in_as_a_file_and_its_token_is_masked(app: Path, tmp
     with pytest.raises(BadInputError, match=r"somebody/\.npmrc is not there"):
         await made.build()
     (home / ".npmrc").write_text("registry=https://x\n")
+    made.replies = [True]
     await made.build()
     assert made.docker.asked.secret_files == {"npmrc": home / ".npmrc"}
 

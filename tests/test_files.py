@@ -105,6 +105,15 @@ def test_a_link_that_leads_out_is_refused(tmp_path: Path, link: str, leads_to: s
     assert {item.name for item in tmp_path.iterdir()} == {"root", "outside"}
 
 
+@pytest.mark.parametrize("leads_to", [".git/hooks/pre-commit", ".GIT/config", "sub/.git/hooks/post-checkout"])
+def test_a_link_that_leads_into_git_is_refused(tmp_path: Path, leads_to: str) -> None:
+    (tmp_path / leads_to).parent.mkdir(parents=True)
+    (tmp_path / "start.sh").symlink_to(leads_to)
+    with pytest.raises(BadInputError, match=r"start\.sh is a link that leads into \.git; nothing was written"):
+        write_atomic(tmp_path / "start.sh", "x", executable=True, inside=tmp_path)
+    assert not (tmp_path / leads_to).exists()
+
+
 def test_a_link_that_stays_inside_is_followed(tmp_path: Path) -> None:
     base = tmp_path / "base"
     (base / "sub").mkdir(parents=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -15,6 +17,7 @@ from ecrwiz.flow.journal import Record
 from ecrwiz.flow.steps import provision
 from ecrwiz.model.answers import Answers
 from ecrwiz.model.errors import BadInputError, EcrwizError
+from ecrwiz.model.paths import ProjectPaths
 from ecrwiz.model.results import Plan, PlannedChange
 from ecrwiz.services.terraform import State
 
@@ -173,6 +176,9 @@ async def test_an_unreadable_key_is_replaced_only_when_it_is_known_to_be_lost(
         (infra.USER, "delete", "", False),
         (infra.ACCESS_KEY, "replace", "", False),
         (infra.ACCESS_KEY, "replace", "tainted", True),
+        ("aws_db_instance.mine", "delete", "", False),  # of the person's own Terraform in the same folder
+        ("terraform_data.mine", "replace", "", False),
+        ("aws_db_instance.mine", "update", "", True),
     ],
 )
 async def test_yes_does_not_cover_the_loss_of_what_is_in_use(
@@ -196,3 +202,40 @@ def test_what_is_ours_is_told_by_its_address() -> None:
     assert infra.is_ours("module.ci_user.aws_iam_access_key.this")
     for address in ("aws_ecr_repository.backup", "module.ci_user2.aws_iam_user.this", 'aws_ecr_repository.main["a"]'):
         assert not infra.is_ours(address)
+
+
+@pytest.mark.parametrize(
+    ("there", "now", "stops"),
+    [("infra", "infra/ecrwiz", True), ("infra/ecrwiz", "infra", True), ("infra", "infra", False)],
+)
+def test_another_layout_makes_no_second_state(tmp_path: Path, there: str, now: str, stops: bool) -> None:
+    resource = {
+        "mode": "managed",
+        "type": "aws_ecr_repository",
+        "name": "main",
+        "instances": [{"attributes": {"name": "web/blog/nextjs"}}],
+    }
+    state = tmp_path / there / "terraform.tfstate"
+    state.parent.mkdir(parents=True)
+    state.write_text(json.dumps({"version": 4, "outputs": {}, "resources": [resource]}))
+    paths = ProjectPaths(tmp_path, tmp_path / ".ecrwiz", infra_folder=now)
+    view = cast("View", SimpleNamespace(paths=paths, answers=ANSWERS))
+    if stops:
+        with pytest.raises(BadInputError, match=f"{there}/terraform.tfstate holds this project's repository"):
+            infra.check_layout(view)
+    state.write_text(json.dumps({"version": 4, "outputs": {}, "resources": []}))
+    infra.check_layout(view)
+    state.write_text("{")
+    infra.check_layout(view)
+
+
+async def test_providers_that_came_with_the_repository_are_not_run(tmp_path: Path) -> None:
+    folder = tmp_path / "infra" / ".terraform" / "providers"
+    folder.mkdir(parents=True)
+    (folder / "terraform-provider-aws").write_text("#!/bin/sh")
+    view = cast("View", SimpleNamespace(paths=ProjectPaths(tmp_path, tmp_path / ".ecrwiz")))
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    await infra.check_providers(view)
+    subprocess.run(["git", "add", "-f", "infra"], cwd=tmp_path, check=True)
+    with pytest.raises(BadInputError, match=r"infra/\.terraform came with the Git repository"):
+        await infra.check_providers(view)

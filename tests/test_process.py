@@ -428,3 +428,15 @@ async def test_notes_are_private_whoever_made_their_folder(tmp_path: Path) -> No
 
     await process.stream([*SH, "sleep 0.5; echo now; sleep 0.5"], cwd=tmp_path, on_lines=look, notes=notes)
     assert seen == [0o700, 0o600]
+
+
+async def test_no_program_of_the_folder_it_starts_in_is_taken_for_another(tmp_path: Path) -> None:
+    own = tmp_path / "git"
+    own.write_text("#!/bin/sh\necho stolen\n")
+    own.chmod(0o755)
+    real = "/usr/bin:/bin"
+    environ = {**os.environ, "PATH": ".::/usr/bin:/bin"}
+    done = await process.capture(["git", "--version"], cwd=tmp_path, env=environ)
+    assert done.stdout.startswith("git version")
+    with pytest.raises(MissingToolError):
+        await process.capture(["git", "--version"], cwd=tmp_path, env={**environ, "PATH": "."})

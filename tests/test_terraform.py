@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ecrwiz.model.errors import MissingToolError, ToolFailedError
+from ecrwiz.model.errors import BadInputError, MissingToolError, ToolFailedError
 from ecrwiz.model.results import Plan, PlannedChange
 from ecrwiz.services.terraform import State, Terraform, find_mirror, mirror
 from ecrwiz.services.terraform.knowledge import read_state
@@ -191,6 +191,12 @@ async def test_without_terraform_it_says_so(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingToolError, match="Terraform is not on this machine"):
         await Terraform(tmp_path, tmp_path, os.environ).init()
+
+
+async def test_providers_that_lie_in_the_folder_are_not_run(tmp_path: Path) -> None:
+    (tmp_path / "infra" / "terraform.d" / "plugins").mkdir(parents=True)
+    with pytest.raises(BadInputError, match=r"infra/terraform\.d may hold providers"):
+        await Terraform(tmp_path / "infra", tmp_path / "work", os.environ).init()
 
 
 LOCAL = """

@@ -21,6 +21,9 @@ NPMRC: Final = "npmrc"
 """The id of the secret that is a whole .npmrc."""
 
 _NEVER: Final = re.compile(r"(AWS|ECRWIZ)_", re.IGNORECASE)  # no registry's: a clone that names them wants them stolen
+# What such tokens are usually called: with --yes these are given unasked, and nothing else that a clone may name.
+_USUAL: Final = re.compile(r"(YARN_)?(NPM|NODE)_(\w+_)?(AUTH_?)?TOKEN", re.IGNORECASE)
+_CONFIGURATION: Final = (".npmrc", ".yarnrc", ".yarnrc.yml", "bunfig.toml")
 _VALUE: Final = re.compile(r"(?:_authToken|_auth|_password)\s*=\s*\"?([^\s\"]+)", re.IGNORECASE)
 
 
@@ -31,15 +34,23 @@ class BuildSecrets:
     Attributes:
         variables: environment variables, each under its name as id.
         npmrc: files by id.
+        configuration: a fingerprint of the application's npm configuration, which says to which hosts they go.
     """
 
     variables: Mapping[str, Secret] = field(default_factory=dict)
     npmrc: Mapping[str, Path] = field(default_factory=dict)
+    configuration: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
         """The ids of all."""
         return (*self.variables, *self.npmrc)
+
+    @property
+    def consent(self) -> tuple[str, ...]:
+        """What the person agrees to, to be compared with what they agreed to before: what is given, and to whom."""
+        given = (*self.variables, *(f"{name}={path}" for name, path in self.npmrc.items()))
+        return tuple(f"{name} {self.configuration}" for name in given)
 
 
 async def collect(context: Context, top: Path, mounted: Collection[str]) -> BuildSecrets:
@@ -58,10 +69,17 @@ async def collect(context: Context, top: Path, mounted: Collection[str]) -> Buil
     _check(wanted, context.tools.environ)
     variables = {name: context.tools.redact.add(Secret(context.tools.environ[name])) for name in wanted}
     npmrc = {NPMRC: _npmrc(context, top, access.npmrc)} if access.npmrc and NPMRC in mounted else {}
-    secrets = BuildSecrets(variables, npmrc)
+    secrets = BuildSecrets(variables, npmrc, _configuration(context, top))
     if secrets.names:
-        await _agree(context, secrets)
+        # The project's own file is no secret to the project; the person's is.
+        await _agree(context, secrets, usual=access.npmrc != "user" and all(map(_USUAL.fullmatch, wanted)))
     return secrets
+
+
+def _configuration(context: Context, top: Path) -> str:
+    root, base = context.paths.root, context.paths.base
+    found = [files.read_text(folder / name, inside=base) for folder in (top, root) for name in _CONFIGURATION]
+    return files.digest("\0".join(text or "" for text in found))
 
 
 def _check(wanted: Collection[str], environ: Mapping[str, str]) -> None:
@@ -97,10 +115,10 @@ def _npmrc(context: Context, top: Path, whose: str) -> Path:
     return path
 
 
-async def _agree(context: Context, secrets: BuildSecrets) -> None:
+async def _agree(context: Context, secrets: BuildSecrets, *, usual: bool) -> None:
     """A token goes to the application's own install scripts: only the person can say that it may."""
     before = context.find(BuildResult)
-    if context.approvals.everything or (before and set(secrets.names) <= set(before.secrets)):
+    if (context.approvals.everything and usual) or (before and set(secrets.consent) <= set(before.secrets)):
         context.say(f"The build gets {_list(secrets)}, which the image does not keep.")
         return
     question = Question(
@@ -110,7 +128,7 @@ async def _agree(context: Context, secrets: BuildSecrets) -> None:
         (
             "The private npm registry needs it while packages are installed. The image does not keep it.",
             "Install scripts of the application and its packages can read it, as they can with an install on this",
-            "machine. You are asked once.",
+            "machine. You are asked again when the npm configuration changes, which says to which hosts it is sent.",
         ),
         yes="Give it",
     )
@@ -118,7 +136,7 @@ async def _agree(context: Context, secrets: BuildSecrets) -> None:
     if reply is None:
         raise BadInputError(
             f"The build needs {_list(secrets)}, and nobody agreed to that.",
-            "Run the step build in a terminal, or with --yes.",
+            "Run the step build once in a terminal. (--yes covers variables with usual names, such as NPM_TOKEN.)",
         )
     if reply is not True:
         raise EcrwizError(f"You did not agree that the build gets {_list(secrets)}.", "Run build again when you do.")

@@ -12,11 +12,12 @@ from ecrwiz.flow import layout, three_way
 from ecrwiz.flow.context import Context, View
 from ecrwiz.flow.layout import IMPORT_FILE, KEY_FILE
 from ecrwiz.model.answers import Answers
-from ecrwiz.model.errors import BadInputError, EcrwizError, NeedMissingError
+from ecrwiz.model.errors import BadInputError, EcrwizError, NeedMissingError, ToolFailedError
+from ecrwiz.model.paths import INFRA_FOLDERS
 from ecrwiz.model.results import Plan
-from ecrwiz.services import files, hcl, openpgp
+from ecrwiz.services import files, git, hcl, openpgp
 from ecrwiz.services.aws import Identity
-from ecrwiz.services.terraform import State, Terraform
+from ecrwiz.services.terraform import State, Terraform, read_state
 
 __all__ = [
     "ACCESS_KEY",
@@ -28,6 +29,8 @@ __all__ = [
     "Resource",
     "adopt",
     "check_files",
+    "check_layout",
+    "check_providers",
     "check_owners",
     "check_state",
     "existing",
@@ -86,6 +89,44 @@ def check_files(view: View) -> hcl.Found:
     found = hcl.check_for_clashes(paths.infra, ours, generated=layout.GENERATED, label=paths.infra_folder)
     _check_backend(view, found)
     return found
+
+
+def check_layout(view: View) -> None:
+    """Refuse a change of `infra_layout` while the state in the other folder still holds what was made.
+
+    Raises:
+        BadInputError: two states would hold the same resources.
+    """
+    for there, folder in INFRA_FOLDERS.items():
+        if folder == view.paths.infra_folder or view.paths.terraform_state is not None:
+            continue
+        text = files.read_text(view.paths.root / folder / "terraform.tfstate", inside=view.paths.base) or "{}"
+        try:
+            held = read_state(text).resources.get(REPOSITORY, {})
+        except ToolFailedError:
+            continue  # no state that Terraform could read either
+        if held.get("name") == view.answers.repository_name:
+            raise BadInputError(
+                f"{folder}/terraform.tfstate holds this project's repository, and with infra_layout = "
+                f"{view.answers.infra_layout} a second state would hold it too: nothing was changed.",
+                f"Go back with --set infra_layout={there}; to move, run `ecrwiz destroy` with that first.",
+            )
+
+
+async def check_providers(view: View) -> None:
+    """Refuse providers that came with the repository: Terraform takes what lies there for installed, and runs it.
+
+    Raises:
+        BadInputError: git tracks something in Terraform's own folder.
+        ToolFailedError: git refuses to work there.
+    """
+    paths = view.paths
+    if await git.is_tracked(paths.infra, ".terraform"):
+        name = f"{paths.infra_folder}/.terraform"
+        raise BadInputError(
+            f"{name} came with the Git repository, and the programs in it would be run with your AWS credentials.",
+            f"Take it out with `git rm -r --cached {name}` and remove the folder; Terraform makes it anew.",
+        )
 
 
 def _check_backend(view: View, found: hcl.Found) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-__all__ = ["ProjectPaths"]
+__all__ = ["INFRA_FOLDERS", "ProjectPaths"]
+
+INFRA_FOLDERS: Final = {"infra": "infra", "reuse": "infra", "beside": "infra/ecrwiz"}
+"""Where Terraform is rendered, by the answer `infra_layout`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,8 @@ class BuildResult(Result):
         image_id: the engine's id, `sha256:...`.
         platform: `os/architecture` read back from the image.
         size: bytes, uncompressed.
-        secrets: ids of the build secrets that the person agreed to give; never their values.
+        secrets: the build secrets that the person agreed to give, by id, with a fingerprint of the npm configuration
+            that says to whom; never their values.
     """
 
     image: str

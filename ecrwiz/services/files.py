@@ -259,10 +259,16 @@ def _stay_inside(path: Path, inside: Path | None, consequence: str) -> None:
     """Refuse a path that links lead out of a folder: git stores links, so a clone may hold any.
 
     Raises:
-        BadInputError: it leads out.
+        BadInputError: it leads out, or into .git.
     """
-    if inside is None or Path(os.path.realpath(path)).is_relative_to(os.path.realpath(inside)):
+    if inside is None:
         return
+    real, base = Path(os.path.realpath(path)), Path(os.path.realpath(inside))
+    if real.is_relative_to(base):
+        # A hook in .git that is written over a link would be run by the next `git commit`.
+        if ".git" not in (part.lower() for part in real.relative_to(base).parts):
+            return
+        raise BadInputError(f"{path} is a link that leads into .git; {consequence}.", "Replace it by a file.")
     # The outermost link below the folder is the one to replace.
     below = (folder for folder in reversed(path.parents) if folder.is_relative_to(inside) and folder != inside)
     link = next((folder for folder in below if folder.is_symlink()), path)

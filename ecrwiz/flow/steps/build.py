@@ -82,7 +82,7 @@ async def _run(context: Context) -> BuildResult:
     if info is None:
         raise ToolFailedError("The image was built and is gone from the engine.", "Run build again.")
     context.say(f"{names[0]}: {info.size / 1e6:.0f} MB for {info.platform}")
-    return BuildResult(answers.local_image, tag, image_id, info.platform, info.size, secrets.names)
+    return BuildResult(answers.local_image, tag, image_id, info.platform, info.size, secrets.consent)
 
 
 def _check(context: Context, found: Source) -> None:

@@ -114,6 +114,7 @@ async def _run(context: Context) -> DestroyResult:
 async def _prepare(context: Context) -> tuple[Terraform, str]:
     """Everything that can say no comes first: files, account, state, owners."""
     infra.check_files(context)
+    await infra.check_providers(context)
     infra.forget_imports(context.paths.infra)
     who = await infra.identity(context)
     _check_same_place(context, who.account)

@@ -20,14 +20,16 @@ from ecrwiz.services.terraform import State, Terraform
 __all__ = ["STEP", "keys_to_replace"]
 
 _NOT_FINISHED = (Status.RUNNING, Status.CANCELLED, Status.FAILED, Status.STALE)
-# What is lost for good when it goes: images, a name with its policies, a key in use. The provider replaces others,
-# such as the lifecycle policy, whenever their text changes.
+# What of ours is lost for good when it goes: images, a name with its policies, a key in use. The provider replaces
+# others, such as the lifecycle policy, whenever their text changes. What is not ours may be anything.
 _OF_VALUE = (infra.REPOSITORY, infra.USER, infra.ACCESS_KEY)
 _IAM_QUOTA = 2  # access keys a user may have
 
 
 async def _run(context: Context) -> ProvisionResult:
+    infra.check_layout(context)
     infra.check_files(context)
+    await infra.check_providers(context)
     await _trust(context)
     infra.forget_imports(context.paths.infra)
     terraform = context.tools.terraform(context.lines, context.command)
@@ -213,7 +215,7 @@ async def _agree(context: Context, plan: Plan, expected: tuple[str, ...]) -> Non
         change.address
         for change in plan.changes
         if change.action in ("delete", "replace")
-        and change.address in _OF_VALUE
+        and (change.address in _OF_VALUE or not infra.is_ours(change.address))
         and change.address not in expected
         and change.reason != "tainted"  # what a run that was cut left half-made is of no use to anybody
     ]

@@ -27,6 +27,12 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, **(extra or {})}
 
 
+def search_path(path: str | None) -> str:
+    """The PATH without entries that are relative to the folder a child starts in, which may be anybody's clone."""
+    folders = (os.defpath if path is None else path).split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if os.path.isabs(folder))  # noqa: PTH117  # as os.exec reads it
+
+
 class Child(asyncio.SubprocessProtocol):
     """A running program: its output goes to `on_data(fd, bytes)`; whatever happens sets `bell`."""
 
@@ -111,8 +117,8 @@ async def spawn(
         MissingToolError: it is not on PATH.
         ToolFailedError: it cannot be started.
     """
-    name = argv[0]
-    if shutil.which(os.path.join(cwd, name) if "/" in name else name, path=env.get("PATH")) is None:  # noqa: PTH118
+    name, env = argv[0], {**env, "PATH": search_path(env.get("PATH"))}
+    if shutil.which(os.path.join(cwd, name) if "/" in name else name, path=env["PATH"]) is None:  # noqa: PTH118
         raise MissingToolError(f"{name} is not on this machine (not found on PATH).", hint)
     pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     try:

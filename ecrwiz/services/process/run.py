@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import shutil
 import time
@@ -13,7 +14,7 @@ from typing import Final
 
 from ecrwiz.model.errors import ToolFailedError
 from ecrwiz.model.ports import OnLines
-from ecrwiz.services.process.child import Child, Ladder, child_environment, group_lives, spawn
+from ecrwiz.services.process.child import Child, Ladder, child_environment, group_lives, search_path, spawn
 from ecrwiz.services.process.lines import LineSplitter
 from ecrwiz.services.process.notes import write_note
 
@@ -47,7 +48,7 @@ class Captured:
 
 def which(name: str) -> str | None:
     """Where a program lies on PATH, or None."""
-    return shutil.which(name)
+    return shutil.which(name, path=search_path(os.environ.get("PATH")))
 
 
 def shell_words(argv: Sequence[str], cwd: Path | None = None) -> str:
