@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ecrwiz.services.node_app.bases import BASES, Base
 from ecrwiz.services.node_app.frameworks import FRAMEWORKS, Framework
 from ecrwiz.services.node_app.managers import LOCKFILES
 from ecrwiz.services.node_app.public import PREFIXES
@@ -50,10 +51,21 @@ script is read down to one command:
 | `a && b` | `b`; what `a` does is named, with a warning unless it is a build |
 | `-p 4000`, `--port=4000` | `-p "$PORT"`, and 4000 becomes the answer `port` |
 | `--host localhost` | `--host "$HOSTNAME"`, which start.sh sets to all addresses |
-| `nodemon x`, `tsx watch x`, `node --watch x`, `pm2 start x` | the same without watching, `pm2-runtime` |
+| `nodemon x`, `tsx watch x`, `node --watch x` | the same without watching |
+| `pm2 start x` | `pm2-runtime start x`, which keeps its files in `/tmp/.pm2` |
+| `node --env-file=.env x` | `node x`, with a note: no env file is in the image |
 | a pipe, `;`, `\\|\\|`, `$(...)`, a pattern such as `*` | `sh -c '...'`, and signals go to both |
 
 When the program comes from a devDependency (`tsx`, `ts-node`), the devDependencies stay in the image.
+"""
+
+BASES_TEXT = """\
+## A path below the domain
+
+A site that is built for `/shop/` asks for its files there, so they are copied to a folder of that name and the image is
+asked for `/shop/` when it is tried (the answer `health_path`). Next, Astro and SvelteKit with a server answer there by
+themselves. The setting counts when it is a plain string; anything else is a warning. A whole address (a CDN's) changes
+nothing, but for `homepage`, of which the path counts.
 """
 
 WORKSPACES = """\
@@ -63,6 +75,9 @@ Run ecrwiz in the application's folder. Its workspace is looked for in the folde
 tree: `workspaces` in package.json, or `packages` in pnpm-workspace.yaml. The workspace's root becomes the build
 context, and the lockfile, `.npmrc` and version files are read there. In the root itself ecrwiz names the folders that
 look like applications.
+
+Of Nx, projects with a package.json of their own are read. A project that only a project.json describes is not: give it
+a package.json, or a Dockerfile of its own (strategy `own`).
 
 | in the workspace | built by |
 |---|---|
@@ -86,7 +101,7 @@ DOCKERFILE = """\
 Unless its first lines say that ecrwiz rendered it, the strategy `own` is suggested, in any language and without a
 package.json too. EXPOSE, HEALTHCHECK, USER and ARG are read, of the last stage and of what it is built on, and warnings
 name what would trip: no EXPOSE and no PORT, env files or host builds that are copied, secrets in ARG or ENV, an SSH
-mount.
+mount, a Node that gets no more fixes.
 """
 
 MANAGERS_TEXT = """\
@@ -116,7 +131,8 @@ PUBLIC_TEXT = """\
 
 A build bakes these into what browsers get. Their names are taken from the sources and from `.env.example`, `.env` and
 `.env.production`, their values from the last two. Each becomes a build argument and an answer `build_args.NAME`;
-everybody who opens the page can read it.
+everybody who opens the page can read it. A name with SECRET, PASSWORD, PRIVATE, TOKEN, CREDENTIAL or ACCESS_KEY in it
+is a warning, and its value is not taken from the files: rename it, or give the value by hand.
 """
 
 SYSTEM_TEXT = """\
@@ -167,6 +183,23 @@ def _node() -> str:
     return NODE_TEXT + "\n" + table(("major", "fixes until", "used"), rows)
 
 
+def _bases() -> str:
+    titles = {row.id: row.title for row in FRAMEWORKS}
+    rows = ((titles[id], *_base(id, base)) for id, base in BASES.items())  # noqa: A001
+    return BASES_TEXT + "\n" + table(("framework", "setting", "in the build script"), rows)
+
+
+def _base(id: str, base: Base) -> tuple[str, str]:  # noqa: A002
+    elsewhere = {
+        "create-react-app": "`homepage` in package.json",
+        "angular": "`baseHref` in angular.json, `<base href>` in src/index.html",
+    }
+    setting = f"`{base.key}`" + (f" in {base.stem}.config.*" if base.stem else "") if base.key else "-"
+    if base.only_with:
+        setting += f", when the build has `{base.only_with}`"
+    return elsewhere.get(id, setting), f"`{base.option}`" if base.option else "-"
+
+
 def _use(row: Release) -> str:
     return "default" if row.major == DEFAULT_MAJOR else "yes" if row.supported else "with a warning"
 
@@ -191,8 +224,8 @@ def render() -> str:
     frameworks = (
         FRAMEWORKS_TEXT + "\n" + table(head, (row for framework in FRAMEWORKS for row in _framework(framework)))
     )
-    parts = [INTRODUCTION, frameworks, START, _managers(), _node(), WORKSPACES, CODE, _public(), _system(), DOCKERFILE]
-    return "\n".join(parts)
+    built = [frameworks, _bases(), START, _managers(), _node(), WORKSPACES, CODE, _public(), _system()]
+    return "\n".join([INTRODUCTION, *built, DOCKERFILE])
 
 
 if __name__ == "__main__":

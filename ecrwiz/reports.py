@@ -28,6 +28,8 @@ _KINDS: Mapping[str, str] = {
     "conflict": "in conflict with your changes (yours stay unless you decide otherwise)",
     "changed": "different from what ecrwiz renders (yours stay unless you decide otherwise)",
     "yours": "changed by you alone, so they stay",
+    "removed": "no longer rendered, so they are removed (a copy is kept)",
+    "left": "no longer rendered but changed by you, so they stay",
     "same": "as they are",
 }
 
@@ -68,9 +70,24 @@ async def print_plan(project: Project, *, imports: bool, run_programs: bool, as_
     if as_json:
         _print_json(asdict(found))
     else:
+        _print_existing(found)
         _print_files(found.files)
         _print_terraform(found)
+    if found.clash:
+        return found.clash.exit_code
     return found.problem.exit_code if found.problem else 0
+
+
+def _print_existing(found: Preview) -> None:
+    """What is in the way comes first: it says how the rest is meant."""
+    if found.existing:
+        click.echo("Terraform of yours that has to do with ecrwiz's:")
+    for line in found.existing:
+        click.echo(plain(f"  {line}"))
+    for line in failure_lines(found.clash) if found.clash else ():
+        click.echo(plain(line), err=True)
+    if found.beside:
+        click.echo("What follows is how it would be with ecrwiz's Terraform beside yours, in infra/ecrwiz.")
 
 
 def _print_files(changes: Iterable[FileChange]) -> None:
@@ -86,7 +103,7 @@ def _print_files(changes: Iterable[FileChange]) -> None:
 
 def _print_terraform(found: Preview) -> None:
     for line in found.programs:
-        click.echo(plain(f"Warning: Terraform runs a program on this machine for {line}."))
+        click.echo(plain(f"Warning: Terraform may run a program on this machine: {line}."))
     if found.plan is not None:
         for planned in found.plan.changes:
             also = f"  ({planned.reason.replace('_', ' ')})" if planned.reason else ""
@@ -151,6 +168,7 @@ def _rows(app: NodeApp) -> Iterable[tuple[str, str, str]]:
         yield "environment", " ".join(f"{name}={value}" for name, value in start.environment.items()), "start"
         yield "on SIGTERM", "ends by itself" if start.handles_sigterm else "needs an init process", "start"
         yield "keeps", "devDependencies" if start.keeps_dev else "", "start.keeps_dev"
+    yield "base path", app.base_path, "base_path"
     yield "output", app.output + (", needs nothing beside it" if app.self_contained else ""), "output"
     yield "unknown paths", "get index.html" if app.single_page else "", "single_page"
     yield "port", f"{app.port}{' (fixed in the code)' if app.port_is_fixed else ''}", "port"

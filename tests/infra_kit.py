@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -60,10 +61,17 @@ class Infra:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
 
-    def init(self, *arguments: str) -> None:
-        """Install the provider and the module."""
-        done = self.run("init", "-input=false", "-no-color", *arguments)
+    def init(self, *arguments: str, folder: str = ".") -> None:
+        """Install the provider and the module, in `folder` below this one."""
+        done = self.run(f"-chdir={folder}", "init", "-input=false", "-no-color", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
+
+    @property
+    def provider(self) -> tuple[int, int]:
+        """The first two numbers of the AWS provider's version that `init` took."""
+        found = re.search(r'version += "(\d+)\.(\d+)', (self.folder / ".terraform.lock.hcl").read_text())
+        assert found
+        return int(found[1]), int(found[2])
 
     def run(self, *arguments: str, text: str | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run Terraform there, whatever its exit status."""

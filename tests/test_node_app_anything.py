@@ -22,7 +22,8 @@ from ecrwiz.services.node_app.versions import ranges
 
 ODD = """
 ^1.2|>=20 <23 || 18.x|npm@1.0.0|yarn@4|workspace:*|git+ssh://x|file:../x|lts/jod|npm run start|next dev -p 1|node 'x
-cross-env|nodemon --exec|$A `b` $(c)|pm2|../..|dist|{a,b}/*|**/x|!a|node_modules|.|/etc/passwd|a && b
+cross-env|pm2 start|pm2 start x && pm2 logs|node --env-file|node --env-file .env|nodemon -r
+nodemon --exec|$A `b` $(c)|pm2|../..|dist|{a,b}/*|**/x|!a|node_modules|.|/etc/passwd|a && b
 """
 TEXTS = st.text(max_size=20) | st.sampled_from(
     [*re.split(r"[|\n]", ODD), "a\0b", "\udc80", "a | b", "a || b", "x" * 300]
@@ -43,6 +44,7 @@ PACKAGE = st.fixed_dictionaries(
     {},
     optional={
         "name": VALUES,
+        "homepage": VALUES | st.sampled_from(["http://[x", "//[::1/a", "https://a/b c", "/a/../b"]),
         "main": VALUES,
         "packageManager": VALUES,
         "engines": VALUES | st.dictionaries(st.sampled_from(["node", "npm", "pnpm"]), TEXTS),
@@ -60,11 +62,14 @@ PACKAGE = st.fixed_dictionaries(
 NAMES = """
 next.config.js angular.json nest-cli.json tsconfig.json vite.config.ts astro.config.mjs .nvmrc mise.toml .tool-versions
 .npmrc .yarnrc.yml bunfig.toml yarn.lock pnpm-lock.yaml .env Dockerfile pnpm-workspace.yaml server.js src/main.ts
-turbo.json svelte.config.js
+turbo.json svelte.config.js nx.json apps/a/project.json src/index.html vue.config.js .vitepress/config.ts
 """
 PIECES = (
     "app.listen({ port: process.env.X || 80 })",
     "x = { output: 'standalone', distDir: '../x', root: path.join(__dirname) }",
+    "x = { base: 'http://[x', basePath: '/$(a)', outputFileTracingRoot: '../\0', paths: {} }",
+    "<base href='//[/x'>",
+    "ARG V=18\nFROM node:${V}\nFROM node:99999\nFROM\n",
     "FROM a AS b\nFROM b\nEXPOSE $X ${Y:-1}\nRUN <<E\n",
     "//a/:_authToken=${A}\n",
     "packages: [a, 'b'\n - c\n",
@@ -81,7 +86,7 @@ def test_detection_never_raises_anything_else(package: Any, files: dict[str, str
         root = Path(folder)
         (root / "package.json").write_bytes(json.dumps(package).encode())
         for name, text in files.items():
-            (root / name).parent.mkdir(exist_ok=True)
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(text.encode("utf-8", "surrogatepass"))
         try:
             found = detect(root)
@@ -97,6 +102,8 @@ def check_fit_to_render(found: NodeApp) -> None:
     for path in (*found.manager.files, found.dist_dir, found.output or "x", found.config_file or "x"):
         assert plain.fullmatch(path), path
         assert ".." not in path.split("/"), path
+    assert found.base_path == "" or (found.base_path[0] == "/" and plain.fullmatch(found.base_path)), found.base_path
+    assert ".." not in found.base_path.split("/")
     assert re.fullmatch(r"(?:\d+\.\d+\.\d+(?:-[\w.-]+)?)?", found.manager.version)
     assert 18 <= found.node_major < 100
     assert re.fullmatch(r"(?:[\w.@+/=:-]+| && | )*", found.build, re.ASCII), found.build

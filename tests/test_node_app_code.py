@@ -225,6 +225,21 @@ def test_public_variables_that_should_not_be(tmp_path: Path) -> None:
     assert any("http://localhost:4000" in text for text in said)
 
 
+@pytest.mark.parametrize("word", ["SECRET", "PRIVATE", "PASSWORD", "TOKEN", "CREDENTIALS", "ACCESS_KEY"])
+def test_a_value_under_the_name_of_a_secret_is_not_taken(tmp_path: Path, word: str) -> None:
+    name = f"NEXT_PUBLIC_STRIPE_{word}_ID"
+    found = app(tmp_path, **{".env": f"{name}=canary-secret\nNEXT_PUBLIC_A=a\n"})
+    values = {variable.name: variable.value for variable in found.public_variables}
+    assert values == {"NEXT_PUBLIC_A": "a", name: ""}
+    answers = [key for key in suggest(tmp_path, found) if key.startswith("build_args.")]
+    assert answers == ["build_args.NEXT_PUBLIC_A"]
+    assert "canary-secret" not in repr(found)
+    note = next(note for note in found.notes if name in note.text)
+    assert note.warning
+    assert "Rename it" in note.hint
+    assert f"--set build_args.{name}=VALUE" in note.hint
+
+
 # The bounded reading of sources
 
 
@@ -309,6 +324,24 @@ def test_prismas_client_is_generated(
     assert app(tmp_path, package, **files).build == build
 
 
+@pytest.mark.parametrize(
+    ("scripts", "shown"),
+    [
+        ({"build": "prisma migrate deploy && next build"}, "prisma migrate deploy"),
+        ({"build": "next build", "prebuild": "npm run db:migrate"}, "npm run db:migrate"),
+        ({"build": "prisma db push&&next build"}, "prisma db push"),
+        ({"build": "next build && drizzle-kit push"}, "drizzle-kit push"),
+        ({"build": "typeorm migration:run -d a.js && next build"}, "typeorm migration:run -d a.js"),
+        ({"build": "next build && cp -r src/migrations dist/migrations"}, ""),
+        ({"build": "next build && node scripts/copy-migrate.js"}, ""),
+        ({"build": "next build", "migrate": "knex migrate:latest"}, ""),
+    ],
+)
+def test_migrations_in_the_build(tmp_path: Path, scripts: dict[str, str], shown: str) -> None:
+    said = [text for text in warnings(app(tmp_path, {**NEXT, "scripts": scripts})) if "without a database" in text]
+    assert [text.split("`")[1] for text in said] == ([shown] if shown else [])
+
+
 # Dockerfiles
 
 
@@ -373,7 +406,10 @@ def test_a_dockerfile_of_the_persons_is_kept_and_ours_is_not(tmp_path: Path) -> 
     ("line", "words", "warned"),
     [
         ("", "no EXPOSE and never names PORT", True),
-        ("EXPOSE 80", "never names PORT: the container listens on 80", False),
+        ("EXPOSE 80", "never names PORT: the image is tried on 80", False),
+        ("FROM node:18-alpine", "Dockerfile:2 uses node:18-alpine, and Node 18 has had no security fixes since", True),
+        ("FROM --platform=linux/arm64 docker.io/library/node:16", "Node 16 has had no security fixes", True),
+        ("ARG V=20\nFROM node:${V}-slim AS x", "uses node:20-slim, and Node 20 has had no security fixes", True),
         ("EXPOSE 80", "runs as root", False),
         ("HEALTHCHECK CMD x", "Amazon ECS looks only at", False),
         ("COPY .env ./", "copies an env file", True),
@@ -388,6 +424,36 @@ def test_a_dockerfile_of_the_persons_is_kept_and_ours_is_not(tmp_path: Path) -> 
 def test_where_the_pipeline_trips_over_a_dockerfile(tmp_path: Path, line: str, words: str, warned: bool) -> None:
     found = app(tmp_path, None, Dockerfile=f"FROM node:24\n{line}\n")
     assert any(words in note.text and note.warning is warned for note in found.notes)
+
+
+@pytest.mark.parametrize("image", ["node:24", "node:22.4.1-slim", "node", "my/node-tools:18", "node:lts", "nginx:1.18"])
+def test_an_image_with_a_node_that_gets_fixes_or_with_none(tmp_path: Path, image: str) -> None:
+    said = warnings(app(tmp_path, None, Dockerfile=f"FROM {image}\nEXPOSE 80\n"))
+    assert not any("security fixes" in text for text in said)
+
+
+def test_what_would_be_rendered_is_not_said_of_a_dockerfile_of_the_persons(tmp_path: Path) -> None:
+    package = {
+        "name": "x",
+        "scripts": {"start": "nodemon -r ts-node/register server.js", "build": "knex migrate:latest"},
+        "dependencies": {"express": "5"},
+        "devDependencies": {"nodemon": "3", "ts-node": "10"},
+    }
+    files = {"server.js": "app.listen(process.env.PORT, 'localhost')", "package-lock.json": "{}", ".nvmrc": "18"}
+    own = app(tmp_path, package, Dockerfile="FROM node:24\nEXPOSE 3000\nUSER node\n", **files)
+    assert [note.text for note in own.notes] == [
+        "server.js:1 listens on localhost, which nothing outside the container reaches.",
+        "The Dockerfile never names PORT: the image is tried on 3000, which its EXPOSE says.",
+    ]
+    texts = " ".join(note.text for note in app(tmp_path, package, Dockerfile="# Rendered by ecrwiz\n").notes)
+    for words in ("the image runs `node", "ts-node starts", "`knex migrate:latest`", "Node 18 has had no"):
+        assert words in texts
+
+
+def test_a_port_of_another_name_with_a_dockerfile_of_the_persons(tmp_path: Path) -> None:
+    files = {"server.js": "app.listen(process.env.APP_PORT)", "Dockerfile": "FROM node:24\nENV PORT=80\n"}
+    texts = [note.text for note in app(tmp_path, server(), **files).notes]
+    assert "server.js:1 reads the port from APP_PORT; your Dockerfile must set it." in texts
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ecrwiz.services.node_app.frameworks import FRAMEWORKS
-from tests.test_node_app import NEXT, app, server, warnings
+from tests.test_node_app import NEXT, app, lay_out, server, warnings
 
 
 def deps(*names: str, **more: object) -> dict[str, Any]:
@@ -106,6 +106,48 @@ def test_dist_dir(tmp_path: Path, config: str, folder: str) -> None:
     found = app(tmp_path, **{"next.config.js": config})
     assert found.dist_dir == folder
     assert any("distDir" in text for text in warnings(found)) is (folder == ".next")
+
+
+@pytest.mark.parametrize(
+    ("setting", "warned"),
+    [
+        ("path.join(__dirname, '../../')", True),
+        ("'../..'", True),
+        ("import.meta.dirname", False),
+        ("path.resolve(__dirname, '.')", False),
+        ("'./'", False),
+    ],
+)
+@pytest.mark.parametrize("output", ["standalone", "export"])
+def test_a_tracing_root(tmp_path: Path, setting: str, warned: bool, output: str) -> None:
+    found = app(tmp_path, **{"next.config.mjs": f"x = {{ output: '{output}', outputFileTracingRoot: {setting} }}"})
+    notes = [note for note in found.notes if "outputFileTracingRoot" in note.text]
+    assert [(note.warning, bool(note.hint)) for note in notes] == [(True, True)] * (warned and output != "export")
+
+
+@pytest.mark.parametrize(("up", "warned"), [("../..", False), ("../../..", True), ("..", True)])
+def test_a_tracing_root_in_a_workspace(tmp_path: Path, up: str, warned: bool) -> None:
+    config = f"x = {{ output: 'standalone', outputFileTracingRoot: path.join(__dirname, '{up}') }}"
+    lay_out(tmp_path, {"name": "root", "workspaces": ["apps/*"]})
+    found = app(tmp_path / "apps/web", **{"next.config.js": config})
+    assert found.workspace is not None
+    assert any("outputFileTracingRoot" in text for text in warnings(found)) is warned
+
+
+@pytest.mark.parametrize(
+    ("files", "where", "holds"),
+    [
+        ({}, "next.config.js", "all packages it runs with"),
+        ({"next.config.mjs": ""}, "next.config.mjs", "all packages it runs with"),
+        ({"next.config.ts": ""}, "next.config.ts", "devDependencies among them"),
+    ],
+)
+def test_the_smaller_form_of_next_is_named_with_its_file(
+    tmp_path: Path, files: dict[str, str], where: str, holds: str
+) -> None:
+    (note,) = [note for note in app(tmp_path, **files).notes if "standalone" in note.text]
+    assert (note.warning, note.hint) == (False, f"Write `output: 'standalone'` into {where} and render again.")
+    assert holds in note.text
 
 
 @pytest.mark.parametrize("name", ["../up", "/etc", "a b", "a;b", "$(x)", "-rf", "a//b", "a\\nb"])

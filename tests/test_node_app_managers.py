@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -236,3 +237,43 @@ def test_a_token_of_the_person(tmp_path: Path) -> None:
 def test_a_token_of_the_person_for_another_registry(tmp_path: Path, npmrc: str) -> None:
     (Path.home() / ".npmrc").write_text("//npm.pkg.github.com/:_authToken=ghp_SECRET\n")
     assert app(tmp_path, **{".npmrc": npmrc}).registry.npmrc == ""
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (".npmrc", "@corp:registry=https://ci:s3cr3t@reg.corp/\n"),
+        (".npmrc", "//r.io/:_authToken=a$b\n"),
+        (".npmrc", "//r.io/:_authToken=${NPM_TOKEN-npm_real}\n"),
+        (".npmrc", '"//r.io/:_authToken"="npm_real"\n'),
+        (".npmrc", 'key="-----BEGIN PRIVATE KEY-----"\n'),
+        (".yarnrc", '"//r.io/:_authToken" "npm_real"\n'),
+        (".yarnrc.yml", "npmScopes: {corp: {npmAuthToken: npm_real}}\n"),
+        (".yarnrc.yml", '"npmAuthToken": npm_real\n'),
+        ("bunfig.toml", 'registry = "https://ci:s3cr3t@reg.corp/"\n'),
+    ],
+)
+def test_tokens_in_plain_text_however_they_are_spelled(tmp_path: Path, file: str, text: str) -> None:
+    found = app(tmp_path, **{file: text})
+    assert found.registry.token_files == (file,)
+    assert file not in found.manager.files
+    assert any(f"{file} holds a registry token" in warning for warning in warnings(found))
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (".npmrc", "always-auth=true\nregistry=https://registry.npmjs.org/\nsave-exact=true\n"),
+        (".npmrc", "//r.io/:_authToken=${NPM_TOKEN}\n# _authToken=npm_old\n"),
+        (".yarnrc.yml", "npmAlwaysAuth: true\nnodeLinker: node-modules\nnpmAuthToken: '${YARN_TOKEN:-}'\n"),
+        ("bunfig.toml", 'x = { token = "$BUN_TOKEN", url = "https://$USER:$PASS@reg.corp" }\n'),
+    ],
+)
+def test_configurations_without_a_token_stay(tmp_path: Path, file: str, text: str) -> None:
+    assert app(tmp_path, **{file: text}).registry.token_files == ()
+
+
+def test_a_very_long_line_of_configuration_is_read_fast(tmp_path: Path) -> None:
+    started = time.monotonic()
+    app(tmp_path, **{"bunfig.toml": "//a:" * 12_000})
+    assert time.monotonic() - started < 2

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,7 @@ def start(root: Path, script: str, **more: object) -> Start:
         ("nodemon --watch src -e ts --exec tsx src/server.ts", "tsx src/server.ts"),
         ("nodemon --exec 'npx tsx src/server.ts'", "tsx src/server.ts"),
         ("nodemon src/server.ts", "ts-node src/server.ts"),
+        ("nodemon -r dotenv/config --delay 1 server.js", "node -r dotenv/config server.js"),
         ("ts-node-dev --respawn src/server.ts", "ts-node src/server.ts"),
         ("tsx watch src/server.ts", "tsx src/server.ts"),
         ("node --watch --inspect server.js", "node server.js"),
@@ -139,6 +141,71 @@ def test_port_from_the_start_script(tmp_path: Path, script: str, port: int) -> N
 )
 def test_what_is_left_out_is_a_warning(tmp_path: Path, script: str, words: str) -> None:
     assert any(words in text for text in warnings(app(tmp_path, server(script))))
+
+
+@pytest.mark.parametrize(
+    ("script", "command"),
+    [
+        ("node --env-file=.env server.js", "node server.js"),
+        ("node --env-file .env server.js", "node server.js"),
+        ("node --env-file-if-exists=./config/.env.production --trace-warnings a.js", "node --trace-warnings a.js"),
+        ("bun --env-file=.env src/a.ts", "bun src/a.ts"),
+        ("tsx --env-file=.env --env-file=.env.local a.ts", "tsx a.ts"),
+        ("node --env-file=.env a.js | cat", "sh -c 'node a.js | cat'"),
+        ('node --env-file ".env" a.js; true', "sh -c 'node a.js; true'"),
+    ],
+)
+def test_an_env_file_that_node_itself_loads(tmp_path: Path, script: str, command: str) -> None:
+    found = app(tmp_path, server(script))
+    assert found.start is not None
+    assert found.start.command == command
+    assert any("loads a .env file, which is not in the image" in note.text for note in found.notes)
+
+
+def test_a_file_of_settings_that_is_in_the_image_stays(tmp_path: Path) -> None:
+    found = app(tmp_path, server("node --env-file=config/defaults.env server.js"))
+    assert found.start is not None
+    assert found.start.command == "node --env-file=config/defaults.env server.js"
+    assert not any(".env file" in note.text for note in found.notes)
+
+
+PM2: dict[str, Any] = {"dependencies": {"pm2": "6"}}
+
+
+@pytest.mark.parametrize(
+    ("script", "command"),
+    [
+        ("pm2 start a.js", "pm2-runtime start a.js"),
+        ("pm2 a.js", "pm2-runtime a.js"),
+        ("npx pm2 start ecosystem.config.js --no-daemon", "pm2-runtime start ecosystem.config.js"),
+        ("pm2-docker start a.js", "pm2-runtime start a.js"),
+        ("pm2 start a.js -i max && pm2 logs", "pm2-runtime start a.js -i max"),
+        ("pm2 delete all; pm2 start a.js", "sh -c 'pm2 delete all; pm2-runtime start a.js'"),
+    ],
+)
+def test_pm2_stays_in_the_foreground_and_has_a_folder(tmp_path: Path, script: str, command: str) -> None:
+    found = app(tmp_path, server(script, **PM2))
+    assert found.start is not None
+    assert found.start.command == command
+    assert found.start.environment["PM2_HOME"] == "/tmp/.pm2"
+    assert warnings(found) == warnings(app(tmp_path, server(**PM2)))
+
+
+def test_a_folder_of_pm2_that_the_script_names(tmp_path: Path) -> None:
+    found = app(tmp_path, server("PM2_HOME=/tmp/mine pm2 start a.js", **PM2))
+    assert found.start is not None
+    assert found.start.environment == {"PM2_HOME": "/tmp/mine"}
+
+
+@pytest.mark.parametrize(
+    ("more", "script", "words"),
+    [
+        ({}, "pm2 start a.js", "is not among the dependencies"),
+        (PM2, "pm2 start npm --name x -- run serve", "call a package manager"),
+    ],
+)
+def test_what_pm2_cannot_start(tmp_path: Path, more: dict[str, object], script: str, words: str) -> None:
+    assert any(words in text for text in warnings(app(tmp_path, server(script, **more))))
 
 
 def test_a_build_before_the_start_is_none(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from ecrwiz.model.app import Workspace
 from ecrwiz.model.errors import BadInputError
-from ecrwiz.services.node_app import detect
+from ecrwiz.services.node_app import detect, workspaces
+from ecrwiz.services.node_app.reading import Files
 from tests.test_node_app import lay_out, server, warnings
 
 ROOT: dict[str, Any] = {"name": "root", "private": True, "workspaces": ["apps/*", "packages/*"]}
@@ -168,6 +169,28 @@ def test_the_root_of_a_workspace_names_its_applications(tmp_path: Path) -> None:
     assert error.value.hint == "Go into one: cd apps/api"
 
 
+NX: dict[str, Any] = {"name": "root", "dependencies": {"next": "16", "express": "5"}, "devDependencies": {"nx": "22"}}
+NX_FILES: dict[str, object] = dict.fromkeys(
+    ("nx.json", "apps/api/project.json", "apps/api-e2e/project.json", "libs/a/project.json"), "{}"
+)
+
+
+@pytest.mark.parametrize("scripts", [{}, {"start": "nx serve"}])
+def test_the_root_of_nx_names_the_projects_that_it_cannot_read(tmp_path: Path, scripts: dict[str, str]) -> None:
+    with pytest.raises(BadInputError) as error:
+        detect(workspace(tmp_path, {**NX, "scripts": scripts}, **NX_FILES))
+    assert error.value.message.endswith("have no package.json of their own, which ecrwiz does not read: apps/api.")
+    assert "Dockerfile in apps/api" in error.value.hint
+    with pytest.raises(BadInputError) as error:
+        detect(tmp_path / "apps/api")
+    assert "does not read project.json" in error.value.hint
+
+
+@pytest.mark.parametrize("name", ["project.json", "next.config.mjs"])
+def test_the_root_of_nx_that_is_an_application(tmp_path: Path, name: str) -> None:
+    assert detect(workspace(tmp_path, NX, **NX_FILES, **{name: "{}"})).framework == "next"
+
+
 def test_a_workspace_whose_root_is_an_application(tmp_path: Path) -> None:
     package = {**ROOT, "dependencies": {"next": "16"}}
     found = detect(workspace(tmp_path, package, **{"packages/lib/package.json": {"name": "lib"}}))
@@ -252,3 +275,28 @@ def test_a_package_of_the_workspace_is_not_outside(tmp_path: Path) -> None:
     web = {**WEB, "dependencies": {"express": "5", "lib": "file:../../packages/lib"}}
     found = detect(workspace(tmp_path, ROOT, **{"apps/web/package.json": web}) / "apps/web")
     assert not any("outside" in text for text in warnings(found))
+
+
+def test_a_member_is_one_however_many_there_are(tmp_path: Path) -> None:
+    files = {f"packages/p{number}/package.json": {"name": f"p{number}"} for number in range(520)}
+    root = workspace(tmp_path, ROOT, **files, **{"packages/zz/package.json": WEB})
+    found = detect(root / "packages" / "zz")
+    assert found.workspace is not None
+    assert found.workspace.app == "packages/zz"
+    assert len(found.workspace.manifests) == 501
+
+
+def test_a_folder_that_everybody_may_write_into_is_no_workspace(tmp_path: Path) -> None:
+    root = workspace(tmp_path / "shared", ROOT, **{"apps/web/package.json": WEB})
+    root.chmod(0o1777)
+    assert detect(root / "apps" / "web").workspace is None
+    root.chmod(0o755)
+    assert detect(root / "apps" / "web").workspace is not None
+
+
+def test_packages_that_are_large_together_are_not_all_read(tmp_path: Path) -> None:
+    large = json.dumps({"name": "@acme/lib", "x": "\U0001f600" * 100_000}, ensure_ascii=False)
+    root = workspace(tmp_path, ROOT, **{"apps/web/package.json": WEB, "packages/lib/package.json": large})
+    assert detect(root / "apps" / "web").build == ""
+    members = workspaces.Members(Files(root), root, ["apps/*", "packages/*"])
+    assert set(members.by_name()) == {"@acme/web"}, "a package.json of 400 kB is nobody's own"

@@ -434,7 +434,6 @@ async def test_no_program_of_the_folder_it_starts_in_is_taken_for_another(tmp_pa
     own = tmp_path / "git"
     own.write_text("#!/bin/sh\necho stolen\n")
     own.chmod(0o755)
-    real = "/usr/bin:/bin"
     environ = {**os.environ, "PATH": ".::/usr/bin:/bin"}
     done = await process.capture(["git", "--version"], cwd=tmp_path, env=environ)
     assert done.stdout.startswith("git version")

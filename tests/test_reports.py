@@ -87,7 +87,7 @@ async def test_a_plan_tells_each_kind_of_file_and_what_runs_programs(
         "Files merged with your changes (a copy of yours is kept): start.sh.",
         "Files in conflict with your changes (yours stay unless you decide otherwise): .gitignore.",
         "Files changed by you alone, so they stay: .dockerignore.",
-        f"Warning: Terraform runs a program on this machine for {program}.",
+        f"Warning: Terraform may run a program on this machine: {program}.",
         "  import   a.b  (update)",
         "Terraform: 1 to import, 1 to add, 0 to change, 0 to destroy.",
     ):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import Footer, Input
 
@@ -174,6 +175,74 @@ async def test_a_choice_of_a_step_is_asked_with_the_safe_one_marked(stage: Stage
         await pilot.press("right", "right", "enter")
         await until(pilot, lambda: len(replies) == 2)
     assert replies == ["mine", "both"]
+
+
+@sizes
+async def test_buttons_that_do_not_fit_stand_one_above_the_other(stage: Stage, size: Size) -> None:
+    replies: list[object] = []
+    choices = (
+        ("beside", "Beside it, in infra/ecrwiz"),
+        ("reuse", "Among it, with your provider and backend"),
+        ("stop", "Stop, and look at it first"),
+    )
+    body = tuple(f"infra/file{number}.tf: provider aws" for number in range(40))
+
+    async def ask(context: Context) -> Result:
+        title = "infra/ holds Terraform of yours that ecrwiz's would clash with. Where shall ecrwiz's go?"
+        replies.append(await context.ask(Question(context.step, "choice", title, body, choices=choices)))
+        return RESULTS[StepId.RENDER]
+
+    stage.steps.doing[StepId.RENDER] = ask
+    async with stage.wizard(size) as (app, pilot):
+        app.session.start((StepId.RENDER,))
+        await on_screen(pilot, "Where shall")
+        await until(pilot, lambda: app.screen.query_one(".modal--box").has_class("-stacked"))
+        await on_screen(pilot, *(word for _, word in choices), "infra/file0.tf")
+        rows = [app.screen.query_one(f"#answer-{key}").region for key, _ in choices]
+        assert len({row.y for row in rows}) == 3
+        assert all(app.screen.region.contains_region(row) for row in rows)
+        app.screen.post_message(Resize(app.size, app.size))
+        await pilot.pause()
+        assert app.screen.query_one(".modal--box").has_class("-stacked"), "measured alike in both forms"
+        await pilot.press("down", "down", "enter")
+        await until(pilot, lambda: replies)
+    assert replies == ["reuse"]
+
+
+async def test_buttons_that_fit_stand_side_by_side(stage: Stage) -> None:
+    async def ask(context: Context) -> Result:
+        await context.ask(Question(context.step, "confirm", "Go on?", (NASTY,), yes="Go on", no="Stop"))
+        return RESULTS[StepId.RENDER]
+
+    stage.steps.doing[StepId.RENDER] = ask
+    async with stage.wizard() as (app, pilot):
+        app.session.start((StepId.RENDER,))
+        await on_screen(pilot, "Go on?")
+        await pilot.pause()
+        assert not app.screen.query_one(".modal--box").has_class("-stacked")
+        assert len({button.region.y for button in app.screen.query("Button")}) == 1
+        await pilot.press("escape")
+
+
+@sizes
+async def test_the_review_tells_of_terraform_that_is_in_the_way(stage: Stage, size: Size) -> None:
+    got: list[object] = []
+
+    async def look(context: Context) -> Result:
+        got.append(context.approvals.plan)
+        return RESULTS[StepId.RENDER]
+
+    stage.steps.doing[StepId.RENDER] = look
+    clash = Failure("infra/ was there already, and clashes: infra/a.tf: provider aws.", "--set infra_layout=beside", 2)
+    stage.seen = replace(stage.seen, existing=("infra/a.tf: provider aws",), clash=clash, beside=True)
+    async with stage.wizard(size) as (app, pilot):
+        await pilot.press("v")
+        await on_screen(pilot, "Findings", "1 warning", clash.message, "- infra/a.tf: provider aws")
+        await on_screen(pilot, "as they would be beside it, in infra/ecrwiz", '"Terraform in" among the answers')
+        assert "--set" not in screen_text(app), "in the wizard nobody types options"
+        await pilot.press("g")
+        await until(pilot, lambda: got)
+    assert got == [None], "where the files go is still open"
 
 
 async def test_the_form_saves_only_what_was_changed_as_yours(stage: Stage) -> None:

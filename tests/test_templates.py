@@ -247,20 +247,15 @@ def test_no_token_is_anywhere_but_in_one_command(app: NodeApp) -> None:
 
 
 def test_standalone_copies_what_server_js_needs() -> None:
+    """What is gathered is in test_templates_gather.py."""
     found = stages(dockerfile())
-    build = next(line for line in found["build"] if "npm run build" in line)
-    assert "mv .next/standalone /opt/out && mv .next/static /opt/out/.next/static" in build
-    assert "cp -R public start.sh /opt/out/ && mv /opt/out/.next /opt/next" in build
     copies = [line for line in found["runtime"] if line.startswith("COPY")]
     assert copies == ["COPY --from=build /opt/out ./", "COPY --from=build --chown=1001:1001 /opt/next ./.next"]
     assert files()["start.sh"].endswith("\nexec node server.js\n")
 
 
-def test_standalone_in_a_workspace_finds_server_js_at_either_place() -> None:
+def test_standalone_in_a_workspace_runs_in_its_folder() -> None:
     found = stages(dockerfile(replace(APP, workspace=WORKSPACE), TREE))
-    build = next(line for line in found["build"] if "npm run build" in line)
-    assert "if [ -f .next/standalone/apps/web/server.js ]; then mv .next/standalone /opt/out;" in build
-    assert "else mkdir -p /opt/out/apps && mv .next/standalone /opt/out/apps/web; fi" in build
     assert found["runtime"].count("COPY --from=build --chown=1001:1001 /opt/next ./apps/web/.next") == 1
     start = files(replace(APP, workspace=WORKSPACE), TREE)["start.sh"]
     assert 'cd -- "$root/apps/web"' in start
@@ -425,6 +420,23 @@ def test_what_runs_by_a_devdependency_keeps_them() -> None:
     assert "production" not in found
     assert "COPY --from=deps /opt/app/node_modules ./node_modules" in found["runtime"]
     assert "prune" not in str(found)
+
+
+DEV_STAYS = [
+    (replace(SIMPLE, start=Start("tsx src/main.ts", keeps_dev=True)), "the application is started by one of them"),
+    (replace(SERVER, start=Start("tsx src/main.ts", keeps_dev=True)), "the application is started by one of them"),
+    (replace(PLAIN, config_file="next.config.ts"), "next.config.ts is read at every start, and some versions of Next"),
+    (replace(PLAIN, config_file="next.config.ts", workspace=WORKSPACE), "next.config.ts is read at every start"),
+]
+
+
+@pytest.mark.parametrize(("app", "why"), DEV_STAYS)
+def test_why_devdependencies_stay_stands_where_they_are_kept(app: NodeApp, why: str) -> None:
+    text = dockerfile(app, TREE)
+    assert text.count(f"# devDependencies stay: {why}") == 1
+    if app.workspace is None:
+        assert re.search(r"# devDependencies stay: .*\.\nCOPY --from=deps /opt/app/node_modules", text)
+    assert "devDependencies stay" not in dockerfile(replace(app, config_file="", start=SERVER.start), TREE)
 
 
 def test_typescript_configuration_keeps_what_reads_it() -> None:

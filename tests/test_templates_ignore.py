@@ -16,10 +16,19 @@ from ecrwiz.services.templates import merge_ignore
 from tests.test_templates import APP, MANAGERS, NPM, SERVER, SITE, TREE, WORKSPACE, files
 
 STRATEGIES = ("multi-stage", "article")
-SECRETS = (".env", ".env.production", "app/.env.local", "server.pem", "keys/a.key", ".aws/credentials",
+SECRETS = (".env", ".env.production", "app/.env.local", "server-key.pem", "tls/privkey.pem", "private.pem",
+           "keys/a.key", "id_ecdsa", "cert.p12", "cert.pfx", ".aws/credentials",
            "terraform.tfstate", "infra/terraform.tfstate.backup", ".ssh/id_rsa", "plan.tfplan",
            "deep/.netrc", "node_modules/a/.env")  # fmt: skip
-WANTED = {".env.example", "package.json", "start.sh", "public/a.png", "app/page.js", "next.config.mjs"}
+WANTED = {
+    ".env.example",
+    "package.json",
+    "start.sh",
+    "public/a.png",
+    "app/page.js",
+    "next.config.mjs",
+    "certs/global-bundle.pem",
+}
 BUILT = {"node_modules/a/index.js", "node_modules/a/node_modules/b/ca.pem", ".next/BUILD_ID"}
 UNWANTED = ("infra/main.tf", ".git/HEAD", ".ecrwiz/journal.json", "ecrwiz.toml", "Dockerfile.ecrwiz-backup",
             "npm-debug.log", ".next/cache/0.pack", "node_modules/.cache/x")  # fmt: skip
@@ -197,5 +206,14 @@ def test_an_own_dockerfile_gets_the_secrets_part_alone(workspace: bool) -> None:
     app = replace(own, workspace=WORKSPACE) if workspace else own
     text = files(app, {}, strategy="own")["docker/Dockerfile.dockerignore" if workspace else ".dockerignore"]
     lines = [line for line in text.split("\n") if line and not line.startswith("#")]
-    assert {"**/.env*", "**/.ecrwiz", "**/*.tfstate", "**/*.pem"} <= set(lines)
+    assert {"**/.env*", "**/.ecrwiz", "**/*.tfstate", "**/*.key"} <= set(lines)
+    # The person's Dockerfile may copy certificates, and nothing above the block could let them in again.
+    assert ".pem" not in text
     assert not [line for line in lines if not line.startswith(("**/", "!**/.env.example"))]
+
+
+def test_files_with_a_token_stay_out_of_the_context() -> None:
+    access = RegistryAccess(token_files=("bunfig.toml", "apps/web/.npmrc"))
+    lines = files(replace(APP, registry=access))[".dockerignore"].split("\n")
+    assert {"bunfig.toml", "apps/web/.npmrc"} <= set(lines)
+    assert "**/.npmrc" not in lines, "the root's own has no token and is wanted by the install"

@@ -49,6 +49,18 @@ def test_next_without_standalone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "home"),
+    [({}, "/tmp"), ({"HOME": "/"}, "/tmp"), ({"HOME": ""}, "/tmp"), ({"HOME": "/home/node"}, "/home/node")],
+)
+def test_a_user_without_a_home_gets_one_that_can_be_written_to(
+    tmp_path: Path, given: dict[str, str], home: str
+) -> None:
+    """An engine says `/`; a home that somebody set, read-only with settings in it, perhaps, stays."""
+    done = start(tmp_path, replace(SERVER, start=Start("env", handles_sigterm=True)), **given)
+    assert f"HOME={home}" in done.stdout.split("\n"), done.stderr
+
+
+@pytest.mark.parametrize(
     ("command", "used"),
     [
         (

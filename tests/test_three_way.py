@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 from ecrwiz.flow import three_way
 from ecrwiz.flow.context import Approvals, Context
 from ecrwiz.flow.engine import Engine
-from ecrwiz.flow.events import Asked, Event, Output, Question, Reply, Status, StepId
+from ecrwiz.flow.events import Asked, Event, Output, Question, Reply, Status, StepFinished, StepId
 from ecrwiz.flow.project import Project, open_project
 from ecrwiz.flow.runbook import survey
 from ecrwiz.flow.steps import render
@@ -264,7 +265,42 @@ async def test_a_conflict_is_the_persons_to_decide(
         assert "set -eu" in (next_app / "start.sh").read_text()
         assert (next_app / "start.sh.ecrwiz-backup").read_text() == conflict
     told, _, _ = await _render(await opened(), force=True)
-    assert told.questions == [], "the same question is not asked again"
+    assert bool(told.questions) is (reply is None), "what was decided is not asked again"
+
+
+async def test_what_nobody_decided_stays_open_until_somebody_does(
+    conflict: str, opened: Opened, next_app: Path
+) -> None:
+    told, result, _ = await _render(await opened())
+    assert result is not None
+    assert result.undecided == ("start.sh",)
+    assert f"kept yours   start.sh (undecided: {render.DECIDE})" in told.lines
+    state = (await survey(await opened()))[StepId.RENDER]
+    assert (state.status, state.reason) == (Status.STALE, "undecided: start.sh")
+    _, result, _ = await _render(await opened(), Approvals(on_conflict="new"))
+    assert result is not None
+    assert (result.written, result.undecided) == (("start.sh",), ())
+    assert "set -eu" in (next_app / "start.sh").read_text()
+    assert (next_app / "start.sh.ecrwiz-backup").read_text() == conflict
+    assert (await survey(await opened()))[StepId.RENDER].status is Status.FRESH
+
+
+async def test_a_word_for_conflicts_makes_a_fresh_render_run(opened: Opened) -> None:
+    await _render(await opened())
+    told, _, _ = await _render(await opened(), Approvals(on_conflict="new"))
+    (end,) = (event for event in told if isinstance(event, StepFinished))
+    assert end.status is Status.OK
+
+
+async def test_both_without_git_is_no_decision(
+    conflict: str, opened: Opened, next_app: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    told, result, _ = await _render(await opened(), Approvals(on_conflict="both"))
+    assert result is not None
+    assert result.undecided == ("start.sh",)
+    assert any("start.sh: only git can" in line for line in told.lines)
+    assert (next_app / "start.sh").read_text() == conflict
 
 
 @pytest.mark.parametrize("word", ["mine", "new", "both"])
@@ -308,6 +344,7 @@ async def test_a_file_from_before_is_asked_about_and_kept_unless_somebody_agrees
     assert len(told.questions) == 1
     assert result is not None
     assert result.kept == ("start.sh",)
+    told, _, _ = await _render(await opened(), Approvals(on_conflict="mine"))
     told, _, _ = await _render(await opened(), force=True)
     assert told.questions == []
 
@@ -434,10 +471,134 @@ async def test_nothing_is_written_above_the_repository(tmp_path: Path, next_app:
     assert list(outside.iterdir()) == []
 
 
+def _clone(next_app: Path) -> Path:
+    """A team-mate's clone of what was rendered, committed; nothing of `.ecrwiz/` comes with it."""
+    run(next_app, "init", "-q")
+    run(next_app, "add", "-A")
+    run(next_app, "commit", "-qm", "x")
+    run(next_app.parent, "clone", "-q", str(next_app), "clone")
+    assert not (next_app.parent / "clone" / ".ecrwiz").exists()
+    return next_app.parent / "clone"
+
+
+async def _open_clone(root: Path, **flags: str) -> Project:
+    return await open_project(root, {"region": "us-east-1", **flags}, os.environ)
+
+
+async def test_in_a_fresh_clone_what_nobody_touched_is_updated(opened: Opened, next_app: Path) -> None:
+    await _render(await opened())
+    clone = _clone(next_app)
+    told, result, _ = await _render(await _open_clone(clone, port="4444"))
+    assert told.questions == []
+    assert result is not None
+    assert (result.kept, result.backups) == ((), ())
+    assert {"Dockerfile", "start.sh"} <= set(result.written)
+    assert "4444" in (clone / "Dockerfile").read_text()
+
+
+async def test_in_a_fresh_clone_what_was_edited_is_merged(opened: Opened, next_app: Path) -> None:
+    await _render(await opened())
+    (next_app / "Dockerfile").write_text((next_app / "Dockerfile").read_text() + "# mine\n")
+    clone = _clone(next_app)
+    told, result, _ = await _render(await _open_clone(clone, port="4444"))
+    assert told.questions == []
+    assert result is not None
+    assert result.backups == ("Dockerfile.ecrwiz-backup",)
+    text = (clone / "Dockerfile").read_text()
+    assert "4444" in text
+    assert text.endswith("# mine\n")
+
+
+async def test_the_answers_of_today_are_tried_without_git(opened: Opened, next_app: Path) -> None:
+    await _render(await opened())
+    shutil.rmtree(next_app / ".ecrwiz")
+    told, result, _ = await _render(await _open_clone(next_app, port="4444"))
+    assert told.questions == []
+    assert result is not None
+    assert result.kept == ()
+
+
+async def test_hostile_answers_in_the_last_commit_are_no_ancestor(opened: Opened, next_app: Path) -> None:
+    await _render(await opened())
+    (next_app / "Dockerfile").write_text("# Rendered by ecrwiz\nFROM mine\n")
+    toml = next_app / "ecrwiz.toml"
+    good = toml.read_text()
+    toml.write_text(good.replace("3000", '"\\n$(id)"'))
+    clone = _clone(next_app)
+    (clone / "ecrwiz.toml").write_text(good)
+    told, _, error = await _render(await _open_clone(clone))
+    assert not error
+    assert [question.title.split()[0] for question in told.questions] == ["Dockerfile"]
+
+
+async def test_a_dockerfile_without_its_first_line_is_still_known(opened: Opened, next_app: Path) -> None:
+    await _render(await opened())
+    path = next_app / "Dockerfile"
+    mine = path.read_text().split("\n", 1)[1]
+    path.write_text(mine)
+    project = await opened()
+    assert project.answers.strategy == "multi-stage"
+    _, result, _ = await _render(project, force=True)
+    assert result is not None
+    assert result.kept == ("Dockerfile",)
+    assert path.read_text() == mine
+
+
+@pytest.mark.parametrize("edited", [False, True])
+async def test_what_is_rendered_no_longer_is_removed_unless_it_was_edited(next_app: Path, edited: bool) -> None:
+    run(next_app, "init", "-q")
+    flags = {"region": "us-east-1", "github_repository": "octo/mono"}
+    await _render(await open_project(next_app, flags, os.environ))
+    (path,) = (next_app / ".github" / "workflows").iterdir()
+    name = path.relative_to(next_app).as_posix()
+    if edited:
+        path.write_text(path.read_text() + "# mine\n")
+    before = path.read_text()
+    flags["workflow"] = "no"
+    _, gone = await render.compare_all(await open_project(next_app, flags, os.environ))
+    assert [(change.path, change.kind) for change in gone] == [(name, "left" if edited else "removed")]
+    told, result, error = await _render(await open_project(next_app, flags, os.environ))
+    assert not error
+    assert result is not None
+    assert path.exists() is edited
+    assert result.removed == (() if edited else (name,))
+    copy = path.with_name(f"{path.name}.ecrwiz-backup")
+    assert copy.exists() is not edited
+    assert (path if edited else copy).read_text() == before
+    assert any(line.startswith("left alone" if edited else "removed") and name in line for line in told.lines)
+
+
+async def test_an_own_strategy_takes_the_rendered_dockerfile_as_it_is(opened: Opened, next_app: Path) -> None:
+    await _render(await opened())
+    await _render(await _open_clone(next_app, strategy="own"))
+    assert (next_app / "Dockerfile").is_file()
+    assert (next_app / "start.sh").is_file()
+
+
+async def test_terraform_that_a_state_belongs_to_is_not_removed(opened: Opened, next_app: Path) -> None:
+    await _render(await opened())
+    (next_app / "infra" / "terraform.tfstate").write_text("{}")
+    await _render(await _open_clone(next_app, infra_layout="beside"))
+    assert (next_app / "infra" / "main.tf").is_file()
+    (next_app / "infra" / "terraform.tfstate").unlink()
+    _, result, _ = await _render(await _open_clone(next_app, infra_layout="beside"), force=True)
+    assert result is not None
+    assert "infra/main.tf" in result.removed
+
+
+async def test_a_memory_that_is_no_text_counts_as_none(opened: Opened, next_app: Path) -> None:
+    await _render(await opened())
+    (next_app / ".ecrwiz" / "rendered" / "Dockerfile").write_bytes(b"\xff\xfe\x00")
+    _, result, error = await _render(await opened(), force=True)
+    assert not error
+    assert result is not None
+    assert "Dockerfile" in result.same
+
+
 def test_every_kind_has_its_words() -> None:
     from ecrwiz import reports
     from ecrwiz.screens import review
 
     assert set(reports._KINDS) == set(review._KINDS)
-    assert set(render._WORDS) == set(review._KINDS) - {"same"}
+    assert set(render._WORDS) == set(review._KINDS) - {"same", "removed", "left"}
     assert isinstance(FileChange("a", "same", ""), FileChange)

@@ -125,7 +125,7 @@ def test_as_github_reads_it(rendered: Path, number: int) -> None:
     text = (rendered / f"{number}.yml").read_text()
     workflow = yaml.safe_load(text)
     assert workflow["permissions"] == {"contents": "read"}
-    group = "ecrwiz-nextjs-${{ github.ref }}"
+    group = "ecrwiz-blog-nextjs-${{ github.ref }}"
     assert workflow["concurrency"] == {"group": group, "cancel-in-progress": False}
     assert set(workflow[True]) == {"push", "workflow_dispatch"}  # YAML 1.1 reads `on` as true
     job = workflow["jobs"]["push"]
@@ -170,14 +170,28 @@ def test_every_script_passes_shellcheck(rendered: Path, tmp_path: Path) -> None:
 
 def test_where_it_lies() -> None:
     there = {
-        TOP: ".github/workflows/ecrwiz-nextjs.yml",
-        Place("..", "web"): "../.github/workflows/ecrwiz-nextjs.yml",
-        Place("../..", "apps/web"): "../../.github/workflows/ecrwiz-nextjs.yml",
+        TOP: ".github/workflows/ecrwiz-blog-nextjs.yml",
+        Place("..", "web"): "../.github/workflows/ecrwiz-blog-nextjs.yml",
+        Place("../..", "apps/web"): "../../.github/workflows/ecrwiz-blog-nextjs.yml",
     }
     for place, path in there.items():
         file = workflow_file(answers(**REPOSITORY), PLAIN, place)
         assert file
         assert (file.path, file.executable) == (path, False)
+
+
+def test_two_applications_of_one_repository_share_nothing() -> None:
+    """A monorepo's applications are all `nextjs` by default: their project tells them apart."""
+    options = [{"project_id": "web"}, {"project_id": "docs"}, {"project_id": "web", "app": "admin"}]
+    made = [workflow_file(answers(**REPOSITORY | more), MEMBER, Place("../..", "apps/web")) for more in options]
+    found = [file for file in made if file]
+    assert len({file.path for file in found}) == 3
+    flows = [yaml.safe_load(file.text) for file in found]
+    assert len({flow["name"] for flow in flows}) == 3
+    assert len({flow["concurrency"]["group"] for flow in flows}) == 3
+    builds = [step_of(flow["jobs"]["push"], "build")["with"] for flow in flows]
+    assert len({build["cache-from"] for build in builds}) == 3
+    assert all(f"{build['cache-from']}".removeprefix("type=gha,") in build["cache-to"] for build in builds)
 
 
 @pytest.mark.parametrize("options", [{}, REPOSITORY | {"workflow": "no"}, {"github_repository": ""}])
@@ -201,7 +215,7 @@ def test_what_is_built(app: NodeApp, place: Place, options: dict[str, str], expe
     build = step_of(job_of(app, place, **options), "build")["with"]
     assert (build["context"], build["file"]) == expected
     assert build["provenance"] is False
-    assert build["cache-from"] == "type=gha,scope=ecrwiz-nextjs"
+    assert build["cache-from"] == "type=gha,scope=ecrwiz-blog-nextjs"
 
 
 FILTERS = [
@@ -219,7 +233,7 @@ FILTERS = [
 @pytest.mark.parametrize(("app", "place", "paths"), FILTERS)
 def test_what_starts_a_build(app: NodeApp, place: Place, paths: list[str] | None) -> None:
     push = yaml.safe_load(text_of(app, place))[True]["push"]
-    assert push.get("paths") == (None if paths is None else [*paths, ".github/workflows/ecrwiz-nextjs.yml"])
+    assert push.get("paths") == (None if paths is None else [*paths, ".github/workflows/ecrwiz-blog-nextjs.yml"])
 
 
 TAG, NAME = "${{ steps.image.outputs.tag }}", "${{ steps.image.outputs.name }}"

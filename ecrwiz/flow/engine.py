@@ -194,7 +194,8 @@ class Engine:
 
     async def _unless_fresh(self, step: Step, wish: _Wish) -> StepFinished:
         state = await stand(self.project, step)
-        if state.status is Status.FRESH and not wish.force:
+        decides = step.id is StepId.RENDER and wish.approvals.on_conflict
+        if state.status is Status.FRESH and not wish.force and not decides:
             outputs = state.record.outputs if state.record else {}
             return StepFinished(step.id, Status.FRESH, 0, outputs)
         return await self._do(step, wish)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ecrwiz.flow import three_way
 from ecrwiz.flow.context import Context
@@ -21,6 +21,8 @@ IMPORT_FILE = "ecrwiz-import.tf"
 GENERATED = frozenset({KEY_FILE, IMPORT_FILE})
 
 _STOP = ("stop", "Stop, and look at it first")
+_ROOT = "infra"
+_KINDS = {"aws_ecr_repository": "repository", "aws_iam_user": "user"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +33,32 @@ class Existing:
         folder: the folder's name for the person.
         found: what it holds.
         can_reuse: ecrwiz's resources could use the provider and the backend that are there.
+        same: blocks of the person's own that make what ecrwiz makes, a repository or user of the very name.
     """
 
     folder: str
     found: hcl.Found
     can_reuse: bool = False
+    same: tuple[hcl.Block, ...] = ()
 
     @property
     def lines(self) -> tuple[str, ...]:
         """File by file, what is in the way, and what else a person wants to know of."""
         found = self.found
-        clashes = tuple(f"{self.folder}/{block}: ecrwiz's files declare it too" for block in found.clashes)
+        same = tuple(f"{_ROOT}/{block} declares the same {_KINDS[_type(block)]}" for block in self.same)
+        clashes = tuple(f"{self.folder}/{block}{_too(block)}" for block in found.clashes)
         refused = tuple(f"{self.folder}/{name} {reason}" for name, reason in found.refused)
         others = tuple(f"{self.folder}/{block}" for block in found.blocks if block not in found.clashes)
-        return (*clashes, *refused, *others)
+        return (*same, *clashes, *refused, *others)
+
+    def same_error(self) -> BadInputError:
+        """What is said of the first of `same`."""
+        block = self.same[0]
+        return BadInputError(
+            f"{_ROOT}/{block} declares the same {_KINDS[_type(block)]} that ecrwiz is to make. "
+            "Of two that declare it, each would undo what the other does, and `destroy` would delete it.",
+            "Remove that block from your files, or choose another project_id, app or env.",
+        )
 
     def error(self) -> BadInputError:
         """What is said when nobody can be asked."""
@@ -60,6 +74,14 @@ class Existing:
             "Nothing was written there.",
             hint,
         )
+
+
+def _too(block: hcl.Block) -> str:
+    return "" if block.what == hcl.SAME_FILE else ": ecrwiz's files declare it too"
+
+
+def _type(block: hcl.Block) -> str:
+    return block.what.removeprefix("resource ").partition(".")[0]
 
 
 def our_files(answers: Answers) -> dict[str, str]:
@@ -79,14 +101,17 @@ def look(project: Project) -> Existing:
     if not existing.found.stands_in_the_way or answers.infra_layout != "infra":
         return existing
     reused = _existing(project, answers.model_copy(update={"infra_layout": "reuse"})).found
-    return Existing(existing.folder, existing.found, reused.aws_provider and not reused.stands_in_the_way)
+    return replace(existing, can_reuse=reused.aws_provider and not reused.stands_in_the_way)
 
 
 def _existing(project: Project, answers: Answers) -> Existing:
     ours = our_files(answers)
     paths = project.paths
     found = hcl.look(paths.infra, ours, generated=GENERATED, theirs=_theirs(project, ours))
-    return Existing(paths.infra_folder, found)
+    # Beside it or among it, theirs is read: it is the account that holds each name only once.
+    wanted = {"aws_ecr_repository": answers.repository_name, "aws_iam_user": answers.ci_user_name}
+    same = hcl.same_names(paths.root / _ROOT, wanted)
+    return Existing(paths.infra_folder, found, same=same)
 
 
 def _theirs(project: Project, ours: Mapping[str, str]) -> frozenset[str]:
@@ -144,10 +169,13 @@ def check(project: Project, existing: Existing | None = None) -> None:
     """Refuse a layout that asks for what is not there, and one that has no way round.
 
     Raises:
-        BadInputError: `reuse` without an aws provider, or a clash in the folder that was chosen for this.
+        BadInputError: `reuse` without an aws provider, a clash in the folder that was chosen for this, or a
+            repository or user of the very name that is declared already.
     """
     existing = existing or look(project)
     layout = project.answers.infra_layout
+    if existing.same:
+        raise existing.same_error()
     if layout == "reuse" and not existing.found.aws_provider:
         raise BadInputError(
             "infra_layout is reuse, and infra/ declares no aws provider that could be used.",
@@ -155,4 +183,5 @@ def check(project: Project, existing: Existing | None = None) -> None:
         )
     if layout != "infra" and existing.found.stands_in_the_way:
         line = existing.lines[0]
-        raise BadInputError(f"{line}.", f"Move it out of {existing.folder}/, or rename that block.")
+        apart = ", or take infra_layout = beside" if layout == "reuse" else ""
+        raise BadInputError(f"{line}.", f"Move it out of {existing.folder}/, or rename that block{apart}.")

@@ -8,7 +8,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +30,7 @@ __all__ = ["Preview", "preview"]
 _MOST_FILES: Final = 2000  # of the person's own Terraform, with what it reads
 _LARGEST: Final = 2_000_000  # bytes of one file
 _MOST_BYTES: Final = 50_000_000  # of all together
-_LEFT_OUT: Final = (".terraform", ".git", "node_modules", "ecrwiz")
+_LEFT_OUT: Final = (".terraform", "terraform.d", ".git", "node_modules", "ecrwiz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,9 @@ class Preview:
         problem: why there is no plan.
         programs: blocks of the person's own Terraform that run programs on this machine, one line each.
         notes: what detection found that the person should know.
+        existing: what Terraform of the person's own declares that has to do with ecrwiz's, one line each.
+        clash: why a run would stop or ask because of it.
+        beside: files and plan are shown as they would be in `infra/ecrwiz`, for ecrwiz's cannot lie in `infra/`.
     """
 
     files: tuple[FileChange, ...]
@@ -50,6 +53,9 @@ class Preview:
     problem: Failure | None = None
     programs: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+    existing: tuple[str, ...] = ()
+    clash: Failure | None = None
+    beside: bool = False
 
 
 async def preview(
@@ -66,38 +72,63 @@ async def preview(
     Raises:
         EcrwizError: the answers or the application cannot be used.
     """
-    found = await render.changes(project)
-    changes = tuple(change for _, change in found)
+    existing = await asyncio.to_thread(layout.look, project)
+    clash = _clash(project, existing)
+    if existing.found.stands_in_the_way:
+        project = project.as_if({"infra_layout": "beside"})
+        if layout.look(project).found.stands_in_the_way:
+            raise existing.error()
+    found, gone = await render.compare_all(project)
+    changes = (*(change for _, change in found), *gone)
     programs = await asyncio.to_thread(layout.programs, project)
     lines = tuple(f"{project.paths.infra_folder}/{program}" for program in programs)
-    notes = project.need_app().notes
+    told = Preview(
+        changes, None, None, lines, project.need_app().notes, existing.lines, clash, existing.found.stands_in_the_way
+    )
     try:
         if not run_programs:
             _refuse_programs(project, programs)
         with tempfile.TemporaryDirectory(prefix="ecrwiz-plan-") as scratch:
             folder = Path(scratch, "infra")
-            await asyncio.to_thread(_lay_out, project, found, folder)
+            await asyncio.to_thread(_lay_out, project, found, gone, folder)
             plan = await _plan(project, folder, Path(scratch, "work"), on_lines, imports=imports)
     except EcrwizError as error:
-        return Preview(changes, None, Failure(error.message, error.hint, error.exit_code), lines, notes)
-    return Preview(changes, plan, None, lines, notes)
+        return replace(told, problem=Failure(error.message, error.hint, error.exit_code))
+    return replace(told, plan=plan)
+
+
+def _clash(project: Project, existing: layout.Existing) -> Failure | None:
+    """What a run would stop at or ask about; raises only what leaves nothing that could be shown."""
+    blocked, chosen = existing.found.stands_in_the_way, project.answers.infra_layout
+    if blocked and chosen == "infra":
+        error = existing.same_error() if existing.same else existing.error()
+    elif existing.same and not blocked:
+        error = existing.same_error()
+    else:
+        layout.check(project, existing)
+        return None
+    return Failure(error.message, error.hint, error.exit_code)
 
 
 def _refuse_programs(project: Project, programs: tuple[hcl.Program, ...]) -> None:
     """Looking must not run what came with a repository."""
     early = next((program for program in programs if program.at_plan), None)
     if early is not None:
+        where = f"{project.paths.infra_folder}/{early}"
         raise BadInputError(
-            f"{project.paths.infra_folder}/{early} would run a program for the plan alone, so no plan was made.",
-            "Look at that block; if you trust it: ecrwiz plan --run-programs. A run asks first, too.",
+            f"Terraform may run a program for the plan alone, so no plan was made: {where}.",
+            "Look at it; if you trust it: ecrwiz plan --run-programs. A run asks first, too.",
         )
 
 
-def _lay_out(project: Project, found: tuple[render.Change, ...], folder: Path) -> None:
+def _lay_out(project: Project, found: tuple[render.Change, ...], gone: tuple[FileChange, ...], folder: Path) -> None:
     """The Terraform files as they would be: the person's own, and ours as they are written by default."""
     paths = project.paths
     _copy(paths.infra, folder)
     prefix = f"{paths.infra_folder}/"
+    for orphan in gone:
+        if orphan.kind == "removed" and orphan.path.startswith(prefix):
+            (folder / orphan.path.removeprefix(prefix)).unlink(missing_ok=True)
     for file, change in found:
         if file.path.startswith(prefix):
             target = folder / file.path.removeprefix(prefix)

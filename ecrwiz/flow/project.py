@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from ecrwiz.flow import three_way
 from ecrwiz.flow.events import StepId
 from ecrwiz.flow.journal import Journal, Results
 from ecrwiz.flow.toolbox import Toolbox
@@ -22,6 +24,7 @@ Layer = Mapping[str, tuple[str, Origin]]
 
 _STATE = ".ecrwiz"
 _INFRA, _BESIDE = "infra", "infra/ecrwiz"
+_DOCKERFILE = "Dockerfile"
 
 # What the names of resources in AWS, and the image, are made of: it must not change by itself.
 _NAMING = ("project_id", "region", "env", "app", "port")
@@ -105,6 +108,24 @@ class Project:
         self._follow_answers()
         return self.resolved
 
+    def as_if(self, values: Mapping[str, str]) -> Project:
+        """The same project with other answers, to be looked at; this one stays as it is."""
+        mine: Layer = {name: (value, Origin("you")) for name, value in values.items()}
+        layers = (mine, *self.layers)
+        return replace(self, layers=layers, resolved=resolve(layers, self.regions), tools=copy.copy(self.tools))
+
+    def standing_answers(self, file: str | None = None) -> Answers:
+        """The answers without what was said for this run alone.
+
+        Args:
+            file: the text of an `ecrwiz.toml`; None for the one that was there when the project was opened.
+
+        Raises:
+            BadInputError: they cannot be used.
+        """
+        environment, now, detected = self.layers[-3:]
+        return resolve((environment, now if file is None else _file_layer(file), detected), self.regions).require()
+
     def _follow_answers(self) -> None:
         """One of the answers says where Terraform's files lie."""
         beside = self.resolved.values.get("infra_layout") == "beside"
@@ -163,7 +184,7 @@ async def open_project(root: Path, flags: Mapping[str, str], environ: Mapping[st
         {name: (value, Origin("flag", f"--set {name}")) for name, value in flags.items()},
         _from_environment(environ),
         _from_file(paths.answers_file),
-        await _detected(root, app, environ),
+        await _detected(paths, app, environ),
     )
     regions = aws.known_regions()
     return Project(
@@ -231,16 +252,21 @@ def _from_environment(environ: Mapping[str, str]) -> Layer:
 
 def _from_file(path: Path) -> Layer:
     text = files.read_text(path, inside=path.parent)
-    if text is None:
-        return {}
-    return {name: (value, Origin("file", path.name)) for name, value in answers_file.loads(text).items()}
+    return {} if text is None else _file_layer(text)
 
 
-async def _detected(root: Path, app: NodeApp | None, environ: Mapping[str, str]) -> Layer:
+def _file_layer(text: str) -> Layer:
+    return {name: (value, Origin("file", answers_file.NAME)) for name, value in answers_file.loads(text).items()}
+
+
+async def _detected(paths: ProjectPaths, app: NodeApp | None, environ: Mapping[str, str]) -> Layer:
+    root = paths.root
     found: dict[str, tuple[str, Origin]] = {}
     if app is not None:
         for name, (value, where) in node_app.suggest(root, app).items():
             found[name] = (value, Origin("detected", where))
+        if found.get("strategy", ("",))[0] == "own" and three_way.read_last(paths, _DOCKERFILE) is not None:
+            del found["strategy"]  # ecrwiz rendered it, and the person took its first comment out
     region = aws.configured_region(environ)
     if region is not None:
         found["region"] = (region[0], Origin("detected", region[1]))

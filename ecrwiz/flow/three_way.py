@@ -7,6 +7,7 @@ the new one.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -15,18 +16,25 @@ from ecrwiz.model.paths import ProjectPaths
 from ecrwiz.model.results import FileChange
 from ecrwiz.services import files, git
 
-__all__ = ["compare", "read_last", "refuse_markers", "remember"]
+__all__ = ["compare", "forget", "read_last", "refuse_markers", "remember", "remembered"]
 
 _UP: Final = "__up__"
+_MOST: Final = 500  # files that are remembered
 
 
 def read_last(paths: ProjectPaths, path: str) -> str | None:
-    """What was rendered last for a file; None when that is not known.
+    """What was rendered last for a file; None when that is not known, or what is known is no text any more.
 
     Raises:
-        EcrwizError: it cannot be read.
+        EcrwizError: it is a link that leads out.
     """
-    return files.read_text(_memory(paths, path), inside=paths.rendered.parent)
+    memory = _memory(paths, path)
+    try:
+        return files.read_text(memory, inside=paths.rendered.parent)
+    except BadInputError as error:
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            return None
+        raise
 
 
 def remember(paths: ProjectPaths, path: str, text: str) -> None:
@@ -37,6 +45,21 @@ def remember(paths: ProjectPaths, path: str, text: str) -> None:
     """
     if read_last(paths, path) != text:
         files.write_atomic(_memory(paths, path), text, private=True, inside=paths.rendered.parent)
+
+
+def forget(paths: ProjectPaths, path: str) -> None:
+    """Remember nothing of a file any more."""
+    _memory(paths, path).unlink(missing_ok=True)
+
+
+def remembered(paths: ProjectPaths) -> tuple[str, ...]:
+    """Every file that was rendered here, as in `RenderedFile`."""
+    found: list[str] = []
+    for parent, folders, names in os.walk(paths.rendered):
+        folders.sort()
+        below = Path(parent).relative_to(paths.rendered).parts
+        found += ["/".join(".." if part == _UP else part for part in (*below, name)) for name in sorted(names)]
+    return tuple(found[:_MOST])
 
 
 def _memory(paths: ProjectPaths, path: str) -> Path:

@@ -120,7 +120,8 @@ class PublicVariable:
     Attributes:
         name: such as `NEXT_PUBLIC_API_URL`.
         where: the first place that uses it, `path:line` or `path`.
-        value: what a committed env file of the application gives it; empty when none does.
+        value: what an env file of the application gives it; empty when none does, and when the name looks like that of
+            a secret.
     """
 
     name: str
@@ -153,10 +154,13 @@ class RegistryAccess:
         variables: environment variables that .npmrc or .yarnrc.yml refers to for a token, such as NPM_TOKEN.
         npmrc: whose .npmrc holds a token in plain text and goes in as a build secret: the `project`'s, the
             `user`'s, or nobody's.
+        token_files: files of the application, relative to the context root, that hold a token in plain text; they
+            must not reach the context.
     """
 
     variables: tuple[str, ...] = ()
     npmrc: Literal["", "project", "user"] = ""
+    token_files: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.variables or self.npmrc)
@@ -204,6 +208,9 @@ class NodeApp:
             time (Nuxt's `.output`); else empty. Relative to the application's folder.
         self_contained: `output` needs no node_modules beside it.
         single_page: a static site whose unknown paths get index.html.
+        base_path: the path below which the build expects to be served, such as `/shop`: plain, with a leading and
+            without a trailing slash; empty at the top. A static site is copied to a folder of that name, and a server
+            (Next's `basePath`) answers there by itself.
         config_file: the framework's configuration file, or empty.
         dist_dir: Next's build folder, `.next` unless the configuration says otherwise.
         has_public: there is a `public/` folder.
@@ -229,6 +236,7 @@ class NodeApp:
     output: str = ""
     self_contained: bool = False
     single_page: bool = False
+    base_path: str = ""
     config_file: str = ""
     dist_dir: str = ".next"
     has_public: bool = False

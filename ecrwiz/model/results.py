@@ -34,7 +34,7 @@ class FileChange:
         kind: `new`, `same`; `added` (nothing of what is there goes); `updated` (the person has not touched what
             was rendered last); `yours` (only the person changed it, it stays); `merged` (both did, in different
             places); `conflict` (both did, in the same place); `changed` (it differs, and what was rendered last
-            is not known).
+            is not known); `removed` (rendered no longer, and untouched); `left` (rendered no longer, and edited).
         diff: a unified diff of what ecrwiz would write; empty when the file stays without a question.
         text: what is written by default; None when the file stays.
         both: for `conflict` and `changed`, the text with git's conflict markers; None when git cannot make one.
@@ -83,12 +83,23 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class RenderResult(Result):
-    """Files written, left as they were because nothing changed, and kept because the person said so."""
+    """What became of the files.
+
+    Attributes:
+        written: written.
+        same: left as they were because nothing changed.
+        kept: left as the person has them.
+        backups: copies of what was replaced or removed.
+        undecided: those of `kept` in which a conflict stands because nobody could be asked.
+        removed: rendered before, rendered no longer, and so removed.
+    """
 
     written: tuple[str, ...]
     same: tuple[str, ...]
     kept: tuple[str, ...]
     backups: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
-from textual import on
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
 __all__ = ["ButtonsModal", "Choice", "QuestionModal", "TextModal", "question_modal"]
+
+_GAP: Final = 2  # columns before each button that stands in a row, as the style sheet says
 
 Choice = tuple[str, str, Literal["default", "primary", "warning", "error"]]
 
@@ -116,6 +118,25 @@ class ButtonsModal(QuestionModal):
     def on_mount(self) -> None:
         """The cursor stands on the safe answer."""
         self.query_one(f"#answer-{self._safe}", Button).focus()
+
+    @on(events.Resize)
+    def _refit(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """Buttons that do not fit side by side stand one above the other."""
+        row = self.query_one(".modal--buttons")
+        wanted = sum(button.outer_size.width + _GAP for button in row.query(Button))
+        self.query_one(".modal--box").set_class(wanted > row.size.width, "-stacked")
+
+    def action_scroll_body(self, by: int) -> None:
+        """Among buttons that stand one above the other, up and down go from one to the next."""
+        if abs(by) > 1 or not self.query_one(".modal--box").has_class("-stacked"):
+            super().action_scroll_body(by)
+        elif by > 0:
+            self.focus_next()
+        else:
+            self.focus_previous()
 
     def action_decline(self) -> None:
         """The safe answer."""

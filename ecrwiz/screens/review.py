@@ -42,6 +42,8 @@ _KINDS: Final = {
     "conflict": ("!", "error", ""),
     "changed": ("~", "warning", ""),
     "yours": ("=", "muted", "stays as you changed it"),
+    "removed": ("-", "warning", "removed, with a backup"),
+    "left": ("=", "muted", "not rendered any more, stays"),
     "same": ("=", "muted", "stays as it is"),
 }
 _WRITTEN: Final = ("new", "added", "updated", "merged")
@@ -113,7 +115,7 @@ class ReviewScreen(Page[Approvals | None]):
         found = self._preview
         if found is None:
             return
-        rows = [Row(FINDINGS, _finding_cells(found))] if found.notes or found.programs else []
+        rows = [Row(FINDINGS, _finding_cells(found))] if _finding_lines(found) else []
         rows.append(Row(PLAN, _plan_cells(found)))
         rows += [Row(file.path, self._file_cells(file)) for file in found.files]
         self.query_one("#things", RowList).set_rows(rows)
@@ -166,6 +168,8 @@ class ReviewScreen(Page[Approvals | None]):
         file = next((file for file in found.files if file.path == key), None)
         if file is None:
             return ""
+        if file.kind == "left":
+            return f"{file.path} is rendered no longer, and you changed it: it stays. Remove it yourself."
         if file.kind == "yours":
             return f"{file.path} was changed by you alone since ecrwiz wrote it: it stays."
         if self._decided.get(key) == "both":
@@ -209,6 +213,8 @@ class ReviewScreen(Page[Approvals | None]):
 
     def _plan_may_differ(self) -> bool:
         """The plan was made with the files as they are: one overwritten in infra/ makes another plan."""
+        if self._preview and self._preview.clash:  # the run asks where the files shall go
+            return True
         folder = f"{self.session.project.paths.infra_folder}/"
         return any(path.startswith(folder) for path, word in self._decided.items() if word != "mine")
 
@@ -219,7 +225,21 @@ class ReviewScreen(Page[Approvals | None]):
 
 def _finding_lines(found: Preview) -> list[str]:
     lines = [line for note in sorted(found.notes, key=lambda note: not note.warning) for line in note.lines]
-    return lines + [f"! warning: Terraform runs a program on this machine for {line}." for line in found.programs]
+    lines += [f"! warning: Terraform may run a program on this machine: {line}." for line in found.programs]
+    return _clash_lines(found) + lines + [f"- {line}" for line in found.existing]
+
+
+def _clash_lines(found: Preview) -> list[str]:
+    if found.clash is None:
+        return []
+    lines = [f"! warning: {found.clash.message}"]
+    if not found.beside:
+        return [*lines, f"    {found.clash.hint}"]
+    return [
+        *lines,
+        "    Files and plan are shown as they would be beside it, in infra/ecrwiz.",
+        '    A run asks where they shall go; you can say it before, at "Terraform in" among the answers.',
+    ]
 
 
 def _wrapped(line: str, width: int) -> list[str]:
@@ -227,9 +247,10 @@ def _wrapped(line: str, width: int) -> list[str]:
 
 
 def _finding_cells(found: Preview) -> tuple[Cell, ...]:
-    warnings = sum(note.warning for note in found.notes) + len(found.programs)
+    warnings = sum(note.warning for note in found.notes) + len(found.programs) + bool(found.clash)
     tone = "warning" if warnings else "muted"
-    count = f"{warnings} warning{'' if warnings == 1 else 's'}" if warnings else f"{len(found.notes)} to know"
+    others = len(found.notes) + len(found.existing)
+    count = f"{warnings} warning{'' if warnings == 1 else 's'}" if warnings else f"{others} to know"
     return (Cell("!" if warnings else "i", tone), Cell("Findings", "strong"), Cell("notes", tone), Cell(count, tone))
 
 

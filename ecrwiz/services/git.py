@@ -18,6 +18,7 @@ __all__ = [
     "GitState",
     "IgnoreRule",
     "Merged",
+    "committed_text",
     "conflict_line",
     "describe",
     "ignore_rule",
@@ -28,6 +29,7 @@ __all__ = [
     "top",
 ]
 
+_LARGEST: Final = 1_000_000  # bytes of a committed file that is read
 _SHA_LENGTH: Final = 12  # characters of the commit in an image tag
 _REMOTE = re.compile(r"(?P<name>[^\t]+)\t(?P<url>.+) \(fetch\)(?: \[[^\]]*\])?")
 _USER_INFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/]*@")
@@ -239,16 +241,45 @@ async def is_tracked(root: Path, name: str) -> bool:
     return bool(await _git(root, "ls-files", "-z", "--", f":(icase,literal){name}"))
 
 
+async def committed_text(root: Path, name: str) -> str | None:
+    """A file's text as the last commit holds it; no filter is run, and nothing is fetched for it.
+
+    Args:
+        root: the folder, anywhere in the work tree.
+        name: a file directly in it.
+
+    Returns:
+        None when there is no such commit or file, when it is no ordinary file, no text, or too large.
+
+    Raises:
+        ToolFailedError: git refuses to work there.
+    """
+    listed = await _git(root, "--literal-pathspecs", "ls-tree", "-z", "-l", "HEAD", "--", name, fine=(0, 128))
+    mode, kind, blob, size = [*(listed or "").partition("\t")[0].split(), "", "", "", ""][:4]
+    if not mode.startswith("100") or kind != "blob" or not size.isdigit() or int(size) > _LARGEST:
+        return None
+    # In a partial clone git would go and fetch the blob from wherever the repository says.
+    here = {"GIT_NO_LAZY_FETCH": "1"}
+    return await _git(root, "cat-file", "blob", blob, fine=(0, 128), extra=here) or None
+
+
 def _remotes(lines: Iterable[str]) -> dict[str, str]:
     found = (_REMOTE.fullmatch(line) for line in lines)
     return {match["name"]: _USER_INFO.sub(r"\1", match["url"]) for match in found if match}
 
 
-async def _git(root: Path, *words: str, given: bytes | None = None, fine: tuple[int, ...] = (0,)) -> str | None:
+async def _git(
+    root: Path,
+    *words: str,
+    given: bytes | None = None,
+    fine: tuple[int, ...] = (0,),
+    extra: Mapping[str, str] | None = None,
+) -> str | None:
     """Run git; None when there is no git or no work tree."""
     if process.which("git") is None:
         return None
-    answer = await process.capture(["git", *_SAFE, *words], cwd=root, env=_environment(), input=given)
+    env = {**_environment(), **(extra or {})}
+    answer = await process.capture(["git", *_SAFE, *words], cwd=root, env=env, input=given)
     if answer.returncode in fine:
         return answer.stdout
     said = plain(answer.stderr)

@@ -102,7 +102,7 @@ class Running:
         self.container.kill("SIGTERM")
         code = int(self.container.wait(timeout=20)["StatusCode"])
         self.container.reload()
-        ended = datetime.fromisoformat(self.container.attrs["State"]["FinishedAt"][:26].rstrip("Z") + "+00:00")
+        ended = datetime.fromisoformat(self.container.attrs["State"]["FinishedAt"])
         return (ended - start).total_seconds(), code
 
 

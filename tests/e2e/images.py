@@ -57,6 +57,7 @@ class Case:
         answers: further answers, `name=value`.
         runtime: programs on PATH that are package managers elsewhere and run the application here.
         largest: megabytes (10^6) that the image may have above its base.
+        writes: the folder that its server may write to.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Case:
     answers: tuple[str, ...] = ()
     runtime: tuple[str, ...] = ()
     largest: float | None = None
+    writes: str = ".next"
 
     def __str__(self) -> str:
         return self.name
@@ -224,6 +226,5 @@ def _look_inside(case: Case, running: Running, image: Image) -> None:
     if case.serving != "own":
         managers = running.managers([name for name in MANAGERS if name not in case.runtime])
         assert managers == [], f"package managers in the image: {managers}"
-        assert (
-            running.shell("find /opt/app -xdev -writable -type f -name '*.js' -not -path '*/.next/*' | head -5") == ""
-        )
+        own = f"find /opt/app -xdev -writable -type f -name '*.js' -not -path '*/{case.writes}/*' | head -5"
+        assert running.shell(own) == ""

@@ -72,7 +72,7 @@ async def _trust(context: Context) -> None:
     found = layout.programs(context.project)
     folder = context.paths.infra_folder
     for program in found:
-        context.say(f"Warning: Terraform runs a program on this machine for {folder}/{program}.")
+        context.say(f"Warning: Terraform may run a program on this machine: {folder}/{program}.")
     early = tuple(f"{folder}/{program}" for program in found if program.at_plan)
     if not early or context.approvals.everything:
         return

@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from ecrwiz.flow import ignored, layout, three_way
+from ecrwiz.flow import ignored, layout, orphans, three_way
+from ecrwiz.flow.ancestors import Ancestors
 from ecrwiz.flow.context import Context, Step, View
 from ecrwiz.flow.events import Question, StepId
 from ecrwiz.flow.project import Project
@@ -18,10 +19,12 @@ from ecrwiz.model.app import RenderedFile
 from ecrwiz.model.results import FileChange, RenderResult
 from ecrwiz.services import files, templates
 
-__all__ = ["ASKED", "STEP", "changes"]
+__all__ = ["ASKED", "DECIDE", "STEP", "changes", "compare_all"]
 
 ASKED = ("conflict", "changed")
 """The kinds of change that the person decides about."""
+DECIDE = "ecrwiz run render --on-conflict new (or mine, both)"
+"""The way to decide without a terminal."""
 
 _IGNORE_FILES = (".dockerignore", ".gitignore")
 _WORDS = {
@@ -51,6 +54,16 @@ async def changes(project: Project) -> tuple[Change, ...]:
     return await _changes(project)
 
 
+async def compare_all(project: Project) -> tuple[tuple[Change, ...], tuple[FileChange, ...]]:
+    """The same whatever Terraform of the person's own is there; and what is rendered no longer.
+
+    Raises:
+        EcrwizError: the answers or the application cannot be used, or a file cannot be read.
+    """
+    found = await _changes(project)
+    return found, orphans.find(project, [file.path for file, _ in found])
+
+
 async def _changes(project: Project) -> tuple[Change, ...]:
     paths = project.paths
 
@@ -60,10 +73,13 @@ async def _changes(project: Project) -> tuple[Change, ...]:
     rendered = await asyncio.to_thread(
         templates.render, project.answers, project.need_app(), existing, place=project.place
     )
+    ancestors = Ancestors(project)
     found: list[Change] = []
     for file in rendered:
         mine = files.read_text(paths.root / file.path, inside=paths.base)
         last = three_way.read_last(paths, file.path)
+        if last is None and mine not in (None, file.text):
+            last = await ancestors.of(file.path, mine or "", file.text)
         found.append((file, await three_way.compare(file.path, mine, last, file.text)))
     return tuple(found)
 
@@ -91,6 +107,7 @@ class _Writer:
         self._same: list[str] = []
         self._kept: list[str] = []
         self._backups: list[str] = []
+        self._removed: list[str] = []
 
     def write_all(self, found: Sequence[Change], decided: Mapping[str, str]) -> RenderResult:
         for file, change in found:
@@ -101,9 +118,33 @@ class _Writer:
                 self._same.append(file.path)
             else:
                 self._kept.append(file.path)
-            three_way.remember(self._paths, file.path, file.text)
-        self._tell(decided)
-        return RenderResult(tuple(self._written), tuple(self._same), tuple(self._kept), tuple(self._backups))
+            if not self._is_open(change, decided):  # else the question would never come again
+                three_way.remember(self._paths, file.path, file.text)
+        self._remove_orphans([file.path for file, _ in found])
+        undecided = tuple(change.path for _, change in found if self._is_open(change, decided))
+        self._tell(undecided)
+        return RenderResult(
+            tuple(self._written),
+            tuple(self._same),
+            tuple(self._kept),
+            tuple(self._backups),
+            undecided,
+            tuple(self._removed),
+        )
+
+    def _is_open(self, change: FileChange, decided: Mapping[str, str]) -> bool:
+        return change.kind in ASKED and change.path not in decided and not self._anew
+
+    def _remove_orphans(self, rendered: Sequence[str]) -> None:
+        """Take away what was rendered before under a name that is no longer rendered."""
+        for change in orphans.find(self._context.project, rendered):
+            if change.kind == "removed":
+                copy = orphans.remove(self._paths, change.path)
+                self._backups.append(copy)
+                self._removed.append(change.path)
+                self._context.say(f"kept a copy: {copy}", f"{'removed':<12} {change.path}")
+            else:
+                self._context.say(f"{'left alone':<12} {change.path}: ecrwiz no longer renders it; remove it yourself.")
 
     def _text(self, file: RenderedFile, change: FileChange, decided: Mapping[str, str]) -> str | None:
         """What is written; None when the file stays."""
@@ -111,7 +152,7 @@ class _Writer:
             return file.text
         if change.kind not in ASKED:
             return change.text
-        return {"new": file.text, "both": change.both}.get(decided[file.path])
+        return {"new": file.text, "both": change.both}.get(decided.get(file.path, "mine"))
 
     def _write(self, file: RenderedFile, change: FileChange, text: str) -> None:
         path, context = self._paths.root / file.path, self._context
@@ -126,27 +167,32 @@ class _Writer:
         if marked:
             context.say(f"{file.path} holds both sides with conflict markers: choose there before you build.")
 
-    def _tell(self, decided: Mapping[str, str]) -> None:
+    def _tell(self, undecided: Sequence[str]) -> None:
         for name in sorted(self._kept):
-            hint = " (to take ecrwiz's: ecrwiz run render --force --yes; a copy stays)" if name in decided else ""
+            hint = f" (undecided: {DECIDE})" if name in undecided else ""
             self._context.say(f"{'kept yours':<12} {name}{hint}")
         if self._same:
             self._context.say(f"{len(self._same)} files are as they should be.")
 
 
 async def _decide(context: Context, asked: Sequence[FileChange]) -> dict[str, str]:
-    """`mine`, `new` or `both` for each file that the person decides about."""
+    """`mine`, `new` or `both` for each file that the person decides about; those that nobody decided are left out."""
     agreed = context.approvals
     open_ones = [change for change in asked if change.path not in agreed.files]
     decided = {change.path: agreed.files[change.path] for change in asked if change.path in agreed.files}
     if agreed.on_conflict or agreed.everything:
         word = agreed.on_conflict or "new"
-        return decided | {change.path: word for change in open_ones}
+        possible = [change for change in open_ones if word != "both" or change.both is not None]
+        for change in open_ones:
+            if change not in possible:
+                context.say(f"{change.path}: only git can put both texts into one file, and it could not.")
+        return decided | {change.path: word for change in possible}
     if agreed.plan is not None:  # they saw the review, and left these as they are
         return decided | {change.path: "mine" for change in open_ones}
     for change in open_ones:
         reply = await context.ask(_question(context.step, change))
-        decided[change.path] = str(reply) if reply in ("new", "both") else "mine"
+        if reply is not None:
+            decided[change.path] = str(reply) if reply in ("new", "both") else "mine"
     return decided
 
 
@@ -181,6 +227,8 @@ async def _inputs(view: View) -> dict[str, str]:
 async def _gone(view: View) -> str:
     result = view.find(RenderResult)
     wanted = (*result.written, *result.same, *result.kept) if result else ()
+    if result and result.undecided:
+        return f"undecided: {', '.join(result.undecided)}"
     missing = [path for path in wanted if not (view.paths.root / path).exists()]
     return f"missing: {', '.join(missing)}" if missing else ""
 

@@ -9,9 +9,24 @@ from typing import Any, Final
 
 from ecrwiz.model.errors import BadInputError, ToolFailedError
 from ecrwiz.services.hcl.programs import Program, programs
-from ecrwiz.services.hcl.reading import MOST_BYTES, Block, bodies, dicts, parse, read
+from ecrwiz.services.hcl.reading import LARGEST, MOST_BYTES, Block, bodies, dicts, parse, read
+from ecrwiz.services.hcl.walking import terraform_files
 
-__all__ = ["Block", "Found", "Program", "backend", "check_for_clashes", "is_foreign", "look", "programs"]
+__all__ = [
+    "SAME_FILE",
+    "Block",
+    "Found",
+    "Program",
+    "backend",
+    "check_for_clashes",
+    "is_foreign",
+    "look",
+    "programs",
+    "same_names",
+]
+
+SAME_FILE: Final = "a file of that name is rendered by ecrwiz too"
+"""What is said of a clash that is no block but a whole file."""
 
 _OURS_ALONE: Final = "modules/ci_user"
 _LABELLED: Final = ("variable", "output", "module", "resource", "data", "provider")
@@ -61,7 +76,7 @@ def look(
         claim for path, text in ours.items() if path.endswith(".tf") and "/" not in path for claim in _claims(text)
     }
     blocks: list[Block] = []
-    clashes: list[Block] = [Block(name, "a file of that name, which ecrwiz renders too") for name in sorted(theirs)]
+    clashes: list[Block] = [Block(name, SAME_FILE) for name in sorted(theirs)]
     refused: list[tuple[str, str]] = []
     parsed: list[dict[str, Any]] = []
     room = MOST_BYTES
@@ -112,6 +127,33 @@ def check_for_clashes(
     return found
 
 
+def same_names(folder: Path, wanted: Mapping[str, str]) -> tuple[Block, ...]:
+    """Resources of the person's own that bear the very name of one of ecrwiz's in AWS.
+
+    Only names that are written out are seen; one that is put together of variables is found at the plan.
+
+    Args:
+        folder: all of its files are read, those of modules below it too.
+        wanted: the names of ecrwiz's resources, by type, such as `aws_ecr_repository`.
+    """
+    found: list[Block] = []
+    room = MOST_BYTES
+    for path in terraform_files(folder):
+        try:
+            text = read(path, folder, room)
+            room -= len(text)
+            if path.suffix != ".tf" or not any(name.lower() in text.lower() for name in wanted.values()):
+                continue
+            resources = list(bodies(parse(text), "resource", 2))
+        except ToolFailedError:
+            continue
+        for label, body in resources:
+            name = wanted.get(label.partition(".")[0])
+            if name and str(body.get("name", "")).strip('"').lower() == name.lower():  # IAM takes case for nothing
+                found.append(Block(path.relative_to(folder).as_posix(), f"resource {label}"))
+    return tuple(found)
+
+
 def backend(folder: Path) -> tuple[str, str]:
     """Where a folder's files say that the state is kept.
 
@@ -143,6 +185,8 @@ def is_foreign(text: str, ours: str) -> bool:
     """
     if text == ours or "ecrwiz" in text:
         return False
+    if len(text) > LARGEST:
+        return True
     try:
         return not set(_claims(text)) <= set(_claims(ours)) or not any(_claims(ours))
     except ToolFailedError:

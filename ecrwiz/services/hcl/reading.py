@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from ecrwiz.model.errors import ToolFailedError
 
-__all__ = ["MOST_BYTES", "Block", "bodies", "dicts", "parse", "read"]
+__all__ = ["LARGEST", "MOST_BYTES", "Block", "bodies", "dicts", "parse", "read"]
 
-_LARGEST: Final = 150_000  # bytes of one file: the parser needs some seconds for more
+LARGEST: Final = 150_000
+"""Bytes of one file: the parser needs some seconds for more."""
 MOST_BYTES: Final = 600_000
 """Of all files of a folder together."""
 
@@ -85,9 +86,9 @@ def read(path: Path, folder: Path, room: int) -> str:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ToolFailedError("is no ordinary file")
         with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
-        if len(data) > min(_LARGEST, room):
-            raise ToolFailedError(f"is too large to be looked into (more than {_LARGEST // 1000} kB)")
+            data = file.read(LARGEST + 1)
+        if len(data) > min(LARGEST, room):
+            raise ToolFailedError(f"is too large to be looked into (more than {LARGEST // 1000} kB)")
         return data.decode("utf-8")
     except (UnicodeDecodeError, OSError) as error:
         raise ToolFailedError("cannot be read") from error

@@ -13,6 +13,10 @@ from ecrwiz.services.node_app.workspaces import Member
 
 __all__ = ["build_command"]
 
+# Not the copying of migrations/ into the output.
+_MIGRATES = re.compile(
+    r"(?<![/\w-])(?:db:)?migrate\b(?!/)|\bmigrations?:(?:run|up|latest|deploy)\b|\bdb[: ]push\b|\bdrizzle-kit push\b"
+)
 # Packages whose builds hash with MD4, which OpenSSL 3 in Node 17 and later refuses; the first version without it.
 _OLD_HASH: Final = (
     ("next", (12, 1, 0)),
@@ -43,6 +47,7 @@ def build_command(project: Project, plan: Plan, tool: str, tool_file: str, used:
         parts = [f"export NX_DAEMON=false && nx build {name}"]
     else:
         parts = [*_members_first(project, used), own]
+    _note_migrations(project, used)
     if _wants_prisma(project, script):
         parts.insert(0, "prisma generate")
     if major >= 17 and "legacy-provider" not in script and (old := _hashes_the_old_way(project)):
@@ -53,6 +58,20 @@ def build_command(project: Project, plan: Plan, tool: str, tool_file: str, used:
             f"Update {old} when you can.",
         )
     return " && ".join(parts)
+
+
+def _note_migrations(project: Project, used: list[Member]) -> None:
+    """A build in an image has no database to change."""
+    for package in (project.package, *(member.package for member in used)):
+        for name in ("prebuild", "build", "postbuild"):
+            found = [part.strip() for part in package.scripts.get(name, "").split("&&") if _MIGRATES.search(part)]
+            if found:
+                project.note(
+                    f'The script "{name}" runs `{found[0][:120]}`, and an image is built without a database.',
+                    "Take it out of the script, and run it as a step of its own before a deployment, such as a "
+                    "one-off task.",
+                    warning=True,
+                )
 
 
 def _members_first(project: Project, used: list[Member]) -> list[str]:

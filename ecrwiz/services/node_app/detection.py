@@ -12,18 +12,20 @@ from ecrwiz.model.app import DockerfileFacts, NodeApp, PackageManager, Start, Wo
 from ecrwiz.model.errors import BadInputError
 from ecrwiz.model.validation import suggest_name
 from ecrwiz.services.node_app import workspaces
+from ecrwiz.services.node_app.bases import read_base_path
 from ecrwiz.services.node_app.builds import build_command
 from ecrwiz.services.node_app.dockerfiles import dockerfile_notes, read_dockerfile
 from ecrwiz.services.node_app.frameworks import recognise
 from ecrwiz.services.node_app.javascript import Config
 from ecrwiz.services.node_app.managers import package_manager
+from ecrwiz.services.node_app.nx import nx_projects
 from ecrwiz.services.node_app.plans import Plan
-from ecrwiz.services.node_app.ports import Listening, find_port
+from ecrwiz.services.node_app.ports import find_port
 from ecrwiz.services.node_app.public import public_variables
 from ecrwiz.services.node_app.reading import Files, Project
 from ecrwiz.services.node_app.registries import registry_access
 from ecrwiz.services.node_app.scripts import port_in
-from ecrwiz.services.node_app.sources import read_sources
+from ecrwiz.services.node_app.sources import Sources, read_sources
 from ecrwiz.services.node_app.starts import script_command
 from ecrwiz.services.node_app.system import system_needs
 from ecrwiz.services.node_app.versions import node_major, ranges
@@ -77,7 +79,7 @@ def _no_application(root: Path) -> BadInputError:
     if where:
         hint = f"One lies in {', '.join(where)}: cd {where[0]}"
     elif (root / "project.json").is_file():
-        hint = "A project of Nx without a package.json of its own needs one here, or a Dockerfile of your own."
+        hint = "ecrwiz does not read project.json: give this Nx project a package.json, or a Dockerfile of your own."
     else:
         hint = "Change to the application's folder, or name it with -C DIR."
     return BadInputError(
@@ -117,15 +119,24 @@ def _at_workspace_root(project: Project, dockerfile: DockerfileFacts | None) -> 
     """
     _, patterns = workspaces.globs(project.files, project.root, project.package)
     members = workspaces.Members(project.files, project.root, patterns)
-    if not members.paths:
+    of_nx = [] if members.paths else nx_projects(project.root)
+    if not members.paths and not of_nx:
         return None
     framework = recognise(project)
     command = script_command(project)
     runs_others = command is None or bool(command.shell) or command.program in _RUNNERS
-    if framework.id != "node" or not runs_others or isinstance(project.package.data.get("main"), str):
+    # In such a root of Nx stand the packages of all projects, so they say nothing about the root.
+    known = framework.id != "node" and not of_nx
+    if known or not runs_others or isinstance(project.package.data.get("main"), str):
         return None
     if dockerfile is not None and not dockerfile.ours:
         return _own(project.files, project.root, dockerfile)
+    if of_nx:
+        raise BadInputError(
+            f"{project.root} is the root of an Nx workspace whose projects have no package.json of their own, which "
+            f"ecrwiz does not read: {', '.join(of_nx[:8])}.",
+            f"Give the project a package.json and list it under workspaces, or write a Dockerfile in {of_nx[0]}.",
+        )
     apps = [member.path for member in members.by_name().values() if _looks_like_an_app(project, member)]
     shown = ", ".join(path for path in sorted(apps)[:8] if path.isprintable()) or ", ".join(members.paths[:8])
     first = min(apps) if apps else members.paths[0]
@@ -153,26 +164,25 @@ def _application(
     used: list[workspaces.Member],
     tool: tuple[str, str],
 ) -> NodeApp:
-    root, origins = project.root, project.origins
-    name = project.package.name
-    origins["name"] = "package.json" if name else _FOLDER
+    root, name = project.root, project.package.name
+    project.origins["name"] = "package.json" if name else _FOLDER
     manager = package_manager(project)
-    major = node_major(project)
     registry = registry_access(project)
-    others = [os.path.relpath(project.base / member.path, root) for member in used]
+    said_before = len(project.notes)
+    major = node_major(project)
     system = system_needs(project, [project.package, *(member.package for member in used)])
-    framework = recognise(project)
-    plan = framework.plan(project)
-    origins.setdefault("serving", plan.config_file or origins["framework"])
+    framework, plan, base_path = _planned(project, manager)
     build = build_command(project, plan, *tool, used, major)
-    sources = read_sources(root, others)
-    port, fixed, start = _port(project, plan, find_port(project, sources, plan.start.command if plan.start else ""))
+    if own := dockerfile is not None and not dockerfile.ours:
+        # All of these say what a rendered Dockerfile would do, which is untrue for the person's own.
+        del project.notes[said_before:]
+    sources = read_sources(root, [os.path.relpath(project.base / member.path, root) for member in used])
+    port, fixed, start = _port(project, plan, sources, own=own)
     variables = public_variables(project, sources)
-    _note_turbopack(project, framework.id, manager)
     _finish(project, plan, dockerfile)
     return NodeApp(
         name=name or root.name or "app",
-        framework=framework.id,
+        framework=framework,
         serving=plan.serving,
         manager=manager,
         node_major=major,
@@ -181,6 +191,7 @@ def _application(
         output=plan.output,
         self_contained=plan.self_contained,
         single_page=plan.single_page,
+        base_path=base_path,
         config_file=plan.config_file,
         dist_dir=plan.dist_dir,
         has_public=(root / "public").is_dir(),
@@ -193,9 +204,18 @@ def _application(
         registry=registry,
         workspace=workspace,
         dockerfile=dockerfile,
-        origins=dict(origins),
+        origins=dict(project.origins),
         notes=tuple(project.notes),
     )
+
+
+def _planned(project: Project, manager: PackageManager) -> tuple[str, Plan, str]:
+    """The framework's key, how it is built and served, and the path below which it is."""
+    framework = recognise(project)
+    plan = framework.plan(project)
+    project.origins.setdefault("serving", plan.config_file or project.origins["framework"])
+    _note_turbopack(project, framework.id, manager)
+    return framework.id, plan, read_base_path(project, framework.id, plan)
 
 
 def _note_turbopack(project: Project, framework: str, manager: PackageManager) -> None:
@@ -225,9 +245,10 @@ def _finish(project: Project, plan: Plan, dockerfile: DockerfileFacts | None) ->
             project.origins.pop(name, None)
 
 
-def _port(project: Project, plan: Plan, said: Listening) -> tuple[int, bool, Start | None]:
+def _port(project: Project, plan: Plan, sources: Sources, *, own: bool) -> tuple[int, bool, Start | None]:
     """The port, whether it is fixed, and the start with the variable that the code reads the port from."""
     start, origins = plan.start, project.origins
+    said = find_port(project, sources, start.command if start else "")
     scripted = None
     command = script_command(project)
     if command is not None:
@@ -236,7 +257,8 @@ def _port(project: Project, plan: Plan, said: Listening) -> tuple[int, bool, Sta
     serves_itself = plan.serving != "command" or plan.self_contained
     if said.variable and said.variable != "PORT" and start is not None and not serves_itself:
         start = replace(start, environment={**start.environment, said.variable: "$PORT"})
-        project.note(f"{said.where} reads the port from {said.variable}; start.sh sets it to PORT.")
+        by = "your Dockerfile must set it" if own else "start.sh sets it to PORT"
+        project.note(f"{said.where} reads the port from {said.variable}; {by}.")
     if scripted:
         origins["port"] = f'package.json (scripts["{command.script if command else "start"}"])'
         return scripted, False, start
@@ -294,6 +316,12 @@ def suggest(root: Path, app: NodeApp) -> dict[str, tuple[str, str]]:
         "port": (str(app.port), app.origins.get("port", "default")),
     }
     dockerfile = app.dockerfile
+    own = dockerfile is not None and not dockerfile.ours
+    # Whether the person's own Dockerfile serves a site's files below the path, nothing says.
+    if app.base_path and not (own and app.serving == "static"):
+        # Next sends a request with a slash at its end on to the path without it.
+        slash = "" if app.framework == "next" and app.serving != "static" else "/"
+        found["health_path"] = (app.base_path + slash, app.origins.get("base_path", "default"))
     if dockerfile is not None and not dockerfile.ours:
         found["strategy"] = ("own", dockerfile.path)
         if dockerfile.expose:

@@ -11,6 +11,7 @@ from typing import Final
 
 from ecrwiz.model.app import DockerfileFacts, Note
 from ecrwiz.services.node_app.reading import Files
+from ecrwiz.services.node_app.versions import DEFAULT_MAJOR, RELEASES
 
 __all__ = ["MARKER", "dockerfile_notes", "read_dockerfile"]
 
@@ -151,13 +152,34 @@ def dockerfile_notes(files: Files, root: Path, facts: DockerfileFacts) -> Iterat
         )
     elif not facts.names_port:
         shown = ", ".join(map(str, facts.expose))
-        yield Note(f"The Dockerfile never names PORT: the container listens on {shown} whatever PORT says.")
+        yield Note(f"The Dockerfile never names PORT: the image is tried on {shown}, which its EXPOSE says.")
     if not facts.user:
         yield Note("The Dockerfile sets no USER, so the container runs as root.", "Add a USER line at its end.")
     if facts.healthcheck:
         yield Note("The Dockerfile has a HEALTHCHECK; Amazon ECS looks only at the one in its task definition.")
+    args: dict[str, str] = {}
     for instruction in islice(_instructions(text), _MOST):
+        if instruction.word == "ARG":
+            args.update(_pairs(instruction.rest))
         yield from _instruction_notes(instruction, root)
+        if instruction.word == "FROM":
+            yield from _old_node(instruction, args)
+
+
+def _old_node(instruction: _Instruction, args: dict[str, str]) -> Iterator[Note]:
+    """A base image with a Node that gets no more fixes."""
+    words = [word for word in _filled(instruction.rest, args).split() if not word.startswith("--")]
+    match = re.fullmatch(r"(?:[\w.:-]+/){0,4}node:v?([0-9]{1,3})(?:[.-][\w.-]*)?(?:@\S*)?", words[0]) if words else None
+    major = int(match[1]) if match else 0
+    ends = {release.major: release.end for release in RELEASES if not release.supported}
+    known = [release.major for release in RELEASES]
+    if match and (major in ends or major < min(known)):
+        since = f"since {ends[major]}" if major in ends else "for years"
+        yield Note(
+            f"{_NAME}:{instruction.line} uses {words[0][:80]}, and Node {major} has had no security fixes {since}.",
+            f"Try the application with Node {DEFAULT_MAJOR}, and name node:{DEFAULT_MAJOR} there.",
+            warning=True,
+        )
 
 
 def _instruction_notes(instruction: _Instruction, root: Path) -> Iterator[Note]:

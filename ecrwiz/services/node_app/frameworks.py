@@ -79,6 +79,12 @@ FRAMEWORKS: Final = (
             Case("`output: 'export'`", "", _FILES),
             Case("the start script runs a file, such as `node server.js`", "that command", _NODE),
             Case("otherwise", "`next start`", "node_modules without devDependencies, the build and `public/`"),
+            Case(
+                "otherwise, with next.config.ts",
+                "`next start`",
+                "all of node_modules (Next reads the configuration at every start and may need typescript for it), "
+                "the build and `public/`",
+            ),
         ),
     ),
     Framework(

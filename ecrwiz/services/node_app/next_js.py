@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Final
 
@@ -47,18 +48,43 @@ def plan(project: Project) -> Plan:
         return Plan("command", _BUILD, start, config_file=config_file, dist_dir=dist, port=3000)
     if output == "standalone":
         project.origins["start"] = config_file
+        _note_tracing(project, settings, config_file)
         start = fixed_start(project, "node", "server.js")
         # Next's own server ends on SIGTERM, also when it is process 1 (packages/next/src/server/lib/start-server.ts).
         start = Start(start.command, start.environment, handles_sigterm=True)
         return Plan("next-standalone", _BUILD, start, config_file=config_file, dist_dir=dist, port=3000)
     if not config_file or not settings.has_key("output"):
+        packages = "all packages, devDependencies among them" if _is_typed(config_file) else "all packages it runs with"
+        where = config_file or "next.config.js"
         project.note(
-            "The image holds all packages that the application runs with; with `output: 'standalone'` in "
-            f"{config_file or 'next.config.js'} it would be several times smaller.",
-            "Add it and render again.",
+            f"The image holds {packages}; with `output: 'standalone'` in {where} it would be several times smaller.",
+            f"Write `output: 'standalone'` into {where} and render again.",
         )
     start = _next_start(project, command)
     return Plan("next", _BUILD, start, config_file=config_file, dist_dir=dist, port=3000)
+
+
+def _is_typed(config_file: str) -> bool:
+    """Whether `next start` reads a configuration in TypeScript, for which it may need the package typescript."""
+    return config_file.endswith((".ts", ".mts"))
+
+
+def _note_tracing(project: Project, settings: Config, config_file: str) -> None:
+    """Next lays the standalone form out below this folder; the image expects the build context or the application."""
+    found = settings.path("outputFileTracingRoot")
+    if found is None:
+        return
+    folder = os.path.normpath(project.root / found.replace("\0", ""))
+    if folder in (os.path.normpath(project.root), os.path.normpath(project.base)):
+        return
+    inside = folder.startswith(os.path.normpath(project.base) + os.sep)
+    what = "neither the root of the workspace nor the application" if inside else "outside of what a build gets to see"
+    project.note(
+        f"{config_file} sets outputFileTracingRoot to {found[:60]!r}, which is {what}, so the build will not find "
+        "server.js where it belongs.",
+        "Take outputFileTracingRoot out of it: Next finds the folder by the lockfile.",
+        warning=True,
+    )
 
 
 def _dist_dir(project: Project, settings: Config, config_file: str) -> str:

@@ -160,7 +160,7 @@ def _note_address(project: Project, arguments: bytes, where: str) -> None:
     if loopback:
         project.note(
             f"{where} listens on {loopback[1].decode()}, which nothing outside the container reaches.",
-            "Listen on 0.0.0.0, or on process.env.HOSTNAME, which start.sh sets.",
+            "Listen on 0.0.0.0, which a rendered image has in HOSTNAME.",
             warning=True,
         )
     # Fastify's own default is localhost (fastify.dev, Server.listen).

@@ -42,7 +42,8 @@ PREFIXES: Final = (
 # Later files win, as in the frameworks. `.env.local` is the person's own and is not read.
 _ENV_FILES: Final = (".env.example", ".env", ".env.production")
 _LINE = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]{0,200})[ \t]*=(.*)$")
-_SECRET = re.compile(r"SECRET|PASSWORD|PASSWD|PRIVATE|ACCESS_KEY|AUTH_TOKEN")
+# A value under such a name is neither shown nor suggested: it would stand in logs, command lines, a GitHub variable.
+_SECRET = re.compile(r"SECRET|PASSWORD|PASSWD|PRIVATE|TOKEN|CREDENTIAL|ACCESS_KEY", re.IGNORECASE)
 _MOST: Final = 200
 
 
@@ -58,7 +59,7 @@ def public_variables(project: Project, sources: Sources) -> tuple[PublicVariable
     values: dict[str, tuple[str, str]] = {}
     for file, name, value in _in_env_files(project, prefixes):
         found.setdefault(name, file)
-        if file != ".env.example":
+        if file != ".env.example" and not _SECRET.search(name):
             values[name] = (value, file)
     variables = tuple(
         PublicVariable(name, found[name], values.get(name, ("", ""))[0]) for name in sorted(found)[:_MOST]
@@ -137,8 +138,10 @@ def _note(project: Project, variables: tuple[PublicVariable, ...], sources: Sour
     for variable in variables:
         if _SECRET.search(variable.name):
             project.note(
-                f"{variable.name} ({variable.where}) looks like a secret, and everybody can read it in the browser.",
-                "Read it on the server only, under a name without the public beginning.",
+                f"{variable.name} ({variable.where}) looks like a secret, and everybody can read it in the browser; "
+                "its value is not taken from the env file.",
+                "Rename it so that only the server reads it, without the public beginning; if it is meant for "
+                f"everybody, give it by hand: --set build_args.{variable.name}=VALUE",
                 warning=True,
             )
         if re.search(r"//(?:localhost|127\.0\.0\.1)\b", variable.value):

@@ -14,9 +14,10 @@ from typing import Any, Final
 from ecrwiz.model.app import Note
 from ecrwiz.model.errors import BadInputError
 
-__all__ = ["LARGEST", "Files", "Package", "Project", "is_plain_path", "table", "words"]
+__all__ = ["LARGEST", "LARGEST_MEMBER", "Files", "Package", "Project", "is_plain_path", "table", "words"]
 
 LARGEST: Final = 5_000_000  # bytes of a file that is read
+LARGEST_MEMBER: Final = 250_000  # bytes of a package.json of another package of the workspace
 
 _LONGEST_SCRIPT: Final = 5000
 
@@ -72,12 +73,14 @@ class Files:
             self._kept[path] = self._whole(path)
         return self._kept[path]
 
-    def _whole(self, path: Path) -> str | None:
-        data = self._read(path, LARGEST)
+    def _whole(self, path: Path, largest: int = LARGEST) -> str | None:
+        data = self._read(path, largest)
         if data is None:
             return None
-        if len(data) > LARGEST:
-            raise BadInputError(f"{path} is larger than {LARGEST // 1_000_000} MB.", "Make it smaller or move it away.")
+        if len(data) > largest:
+            raise BadInputError(
+                f"{path} is larger than {largest / 1_000_000:g} MB.", "Make it smaller or move it away."
+            )
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -105,13 +108,18 @@ class Files:
                 f"{path} leads out of {self._base} over a link, so it was not read.", "Replace the link by the file."
             )
 
-    def json(self, path: Path) -> dict[str, Any] | None:
+    def json(self, path: Path, *, largest: int = LARGEST) -> dict[str, Any] | None:
         """A JSON object, or None when there is no such file.
 
+        Args:
+            path: the file.
+            largest: bytes that it may have.
+
         Raises:
-            BadInputError: not readable, no JSON, or no object.
+            BadInputError: not readable, too large, no JSON, or no object.
         """
-        text = self.text(path)
+        # One of many is not kept: all together they must stay small, too.
+        text = self.text(path) if largest >= LARGEST else self._whole(path, largest)
         if text is None:
             return None
         try:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from ecrwiz.model.app import RegistryAccess
 from ecrwiz.model.errors import BadInputError
-from ecrwiz.services.node_app.reading import Files, Project
+from ecrwiz.services.node_app.reading import Files, Project, is_plain_path
 
 __all__ = ["holds_token", "registry_access"]
 
@@ -20,18 +20,30 @@ _LONGEST: Final = 50_000  # characters that are looked at
 # What every shell sets.
 _ALWAYS_SET: Final = frozenset({"HOME", "PATH", "PWD", "USER", "TMPDIR"})
 _NPM_SECRET = re.compile(r"^[ \t]*(?:(//[^=\s]*?):)?(_authToken|_password|_auth)[ \t]*=[ \t]*(\S.*)$", re.MULTILINE)
-_YARN_SECRET = re.compile(r"^[ \t]*(npmAuthToken|npmAuthIdent)[ \t]*:[ \t]*(\S.*)$", re.MULTILINE)
-_BUN_SECRET = re.compile(r"(?:\b(token|password)\s*=\s*|//[^/\s:]+:)([\"'][^\"'\n]*[\"']|[^\s@\"']+(?=@))")
+# A name that stands for a secret, however it is quoted, and what it is set to; within one line.
+_SECRET = re.compile(
+    r"(?:auth(?:token|ident)?|password|token|key)[\"']?\s*(?:[=:]|\s(?=[\"']))\s*"
+    r"(\"[^\"]*\"|'[^']*'|\$\{[^}]*\}[^\s,}]*|[^\s,}]+)",
+    re.IGNORECASE,
+)
+_ONLY_A_VARIABLE = re.compile(r"\$\{[A-Za-z_]\w*(?::?-|\?)?\}|\$[A-Za-z_]\w*")
+_USER_IN_URL = re.compile(r"://[^\s/@:]{0,200}:([^\s/@]{1,500})@")
+_LONGEST_LINE: Final = 2000
 _REGISTRY = re.compile(r"^[ \t]*(?:@[\w.~-]+:)?registry[ \t]*=[ \t]*[\"']?(https?://[^\s\"']+)", re.MULTILINE)
 _PUBLIC: Final = frozenset({"registry.npmjs.org", "registry.yarnpkg.com", "registry.npmmirror.com", "npm.jsr.io"})
-_SECRETS: Final = {".npmrc": _NPM_SECRET, ".yarnrc.yml": _YARN_SECRET, "bunfig.toml": _BUN_SECRET}
+_CONFIGURATIONS: Final = (".npmrc", ".yarnrc", ".yarnrc.yml", "bunfig.toml")
 
 
 def holds_token(files: Files, path: Path) -> bool:
     """Whether a registry's configuration holds a token in plain text; False for every other file."""
-    pattern = _SECRETS.get(path.name)
-    text = _code(files.text(path) or "") if pattern else ""
-    return bool(pattern) and any("$" not in match[match.lastindex or 0] for match in pattern.finditer(text))  # type: ignore[union-attr]
+    if path.name not in _CONFIGURATIONS:
+        return False
+    return any(_is_secret(line[:_LONGEST_LINE]) for line in _code(files.text(path) or "").splitlines())
+
+
+def _is_secret(line: str) -> bool:
+    values = [match[1].strip("\"'") for match in (*_SECRET.finditer(line), *_USER_IN_URL.finditer(line))]
+    return any(value and value not in ("true", "false") and not _ONLY_A_VARIABLE.fullmatch(value) for value in values)
 
 
 def _code(text: str) -> str:
@@ -41,17 +53,17 @@ def _code(text: str) -> str:
 def registry_access(project: Project) -> RegistryAccess:
     """Read .npmrc, .yarnrc.yml and bunfig.toml of the context, and what the person's own ~/.npmrc covers."""
     names: dict[str, str] = {}
-    texts = {name: _code(project.files.text(project.base / name) or "") for name in _SECRETS}
+    texts = {name: _code(project.files.text(project.base / name) or "") for name in _CONFIGURATIONS}
     for name, text in texts.items():
         pattern = _BUN_VARIABLE if name == "bunfig.toml" else _VARIABLE
         for variable in pattern.findall(text):
             names.setdefault(variable, name)
     variables = tuple(name for name in names if name not in _ALWAYS_SET)
     owner = ""
-    for name in _SECRETS:
-        if holds_token(project.files, project.base / name):
-            _warn(project, name)
-            owner = "project" if name == ".npmrc" else owner
+    token_files = tuple(_token_files(project))
+    for path in token_files:
+        _warn(project, path)
+        owner = "project" if path == ".npmrc" else owner
     hosts = list(_without_token(texts[".npmrc"]))
     if not owner and hosts and not variables and (known := _known_to_the_person(hosts)):
         project.note(f"Your own ~/.npmrc holds the token for {known}; the build gets that file as a secret.")
@@ -62,7 +74,17 @@ def registry_access(project: Project) -> RegistryAccess:
         project.origins["registry.npmrc"] = ".npmrc" if owner == "project" else "~/.npmrc"
     if variables or owner:
         project.origins["registry"] = project.origins.get("registry.variables") or project.origins["registry.npmrc"]
-    return RegistryAccess(variables, "project" if owner == "project" else "user" if owner else "")
+    whose: Literal["", "project", "user"] = "project" if owner == "project" else "user" if owner else ""
+    return RegistryAccess(variables, whose, token_files)
+
+
+def _token_files(project: Project) -> Iterator[str]:
+    """Files with a token in plain text, relative to the context: its own, and those in the application's folder."""
+    for folder in dict.fromkeys((project.base, project.root)):
+        for name in _CONFIGURATIONS:
+            path = (folder / name).relative_to(project.base).as_posix()
+            if holds_token(project.files, folder / name) and is_plain_path(path):
+                yield path
 
 
 def _warn(project: Project, name: str) -> None:

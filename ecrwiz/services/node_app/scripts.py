@@ -28,6 +28,12 @@ _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?-([\w./:-]*))?\}|([A-Za-z_]\w
 _WITH_VARIABLE = re.compile(r"(?:[\w./:=@,+-]|\$\{[A-Za-z_]\w*(?::?-[\w./:-]*)?\}|\$[A-Za-z_]\w*)+")
 _PORT_FLAG = re.compile(r"(?:-p|--port)(?:=|$)")
 _HOST_FLAG = re.compile(r"(?:--host|--hostname)(?:=|$)")
+# What .dockerignore keeps out of every image; Node ends at once when such a file is missing.
+_ENV_FILE = re.compile(r"(?:[\w./@+-]*/)?\.env(?:\.[\w.-]*)?")
+_ENV_FILE_FLAG = re.compile(r"--env-file(?:-if-exists)?(?:=(.*))?")
+_ENV_FILE_IN_SHELL = re.compile(
+    r"\s--env-file(?:-if-exists)?(?:=|\s+)([\"']?)(?:[\w./@+-]*/)?\.env(?:\.[\w.-]*)?\1(?=\s|$)"
+)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 # What only hands on to the command behind it.
@@ -49,7 +55,7 @@ class Command:
         shell: the whole script when it needs a shell, else empty.
         environment: the assignments before it.
         before: the commands that the script ran first.
-        env_files: it was read through a program that loads a .env file.
+        env_files: it was read through a program, or had an option, that loads a .env file.
         script: the name of the script that it stands in.
     """
 
@@ -98,7 +104,8 @@ def read_script(name: str, scripts: Mapping[str, str], *, depth: int = 0) -> Com
         depth: how many scripts led here.
     """
     text = scripts[name].strip()
-    whole = Command(shell=text, script=name)
+    without = _ENV_FILE_IN_SHELL.sub("", text)
+    whole = Command(shell=without, script=name, env_files=without != text)
     if depth > _DEEPEST or len(text) > _LONGEST:
         return whole
     try:
@@ -111,6 +118,7 @@ def read_script(name: str, scripts: Mapping[str, str], *, depth: int = 0) -> Com
         return whole
     command = Command(script=name, before=[part.strip() for part in parts[:-1]])
     _unwrap(found[-1], command)
+    _drop_env_files(command)
     if not command.words:
         return whole
     called = _called(command.words, scripts)
@@ -184,6 +192,22 @@ def _drop_options(waiting: list[str]) -> None:
             return
         if option in _OPTIONS_WITH_VALUE and waiting:
             waiting.pop(0)
+
+
+def _drop_env_files(command: Command) -> None:
+    kept: list[str] = []
+    waiting = list(command.words)
+    while waiting:
+        word = waiting.pop(0)
+        flag = _ENV_FILE_FLAG.fullmatch(word)
+        value = (flag[1] if flag[1] is not None else "".join(waiting[:1])) if flag else ""
+        if flag is None or not _ENV_FILE.fullmatch(value):
+            kept.append(word)
+            continue
+        command.env_files = True
+        if flag[1] is None:
+            del waiting[:1]
+    command.words = kept
 
 
 def _called(words: list[str], scripts: Mapping[str, str]) -> tuple[str, list[str]] | None:

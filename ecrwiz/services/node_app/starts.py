@@ -54,6 +54,12 @@ _WATCHERS: Final[Mapping[str, str]] = {
     "ts-node-dev": "ts-node",
     "tsnd": "ts-node",
 }
+_PM2: Final = frozenset({"pm2", "pm2-runtime", "pm2-docker"})
+_PM2_IN_SHELL = re.compile(r"(?<![\w./-])pm2 start(?= )")
+# What a script does after `pm2 start`, which has then put itself into the background.
+_PM2_LOOKS_ON: Final = frozenset({"logs", "log", "monit", "list", "ls", "status", "save"})
+# It keeps its own files below the home folder, and the image's user has none.
+_PM2_ENVIRONMENT: Final[Mapping[str, str]] = {"PM2_HOME": "/tmp/.pm2"}  # noqa: S108  # in a container of its own
 # nodemon's options that take a value.
 _WATCHER_OPTIONS: Final = frozenset(
     ["-w", "--watch", "-e", "--ext", "-i", "--ignore", "--delay", "-d", "--signal", "--config"]
@@ -90,6 +96,7 @@ def start_of_command(project: Project, command: Command, environment: Mapping[st
     """The start that a script's command comes to, with notes on what was left out of it or should be changed."""
     where = f'package.json (scripts["{command.script}"])'
     project.origins["start"] = where
+    command = _started_by_pm2(command)
     _note_before(project, command)
     if command.env_files:
         project.note(
@@ -98,13 +105,16 @@ def start_of_command(project: Project, command: Command, environment: Mapping[st
         )
     if command.shell:
         _note_shell(project, command)
-        command.shell = replace_port_in_shell(command.shell)
+        command.shell = _PM2_IN_SHELL.sub("pm2-runtime start", replace_port_in_shell(command.shell))
     else:
         command.words = _without_watching(project, command)
         command.words = replace_port(command.words)
     values = {**(environment or {}), **safe_environment(command.environment)}
     if command.program == "fastify":
         values.setdefault("FASTIFY_ADDRESS", "$HOSTNAME")
+    if command.program == "pm2-runtime" or "pm2-runtime" in command.shell:
+        values = {**_PM2_ENVIRONMENT, **values}
+        _note_pm2(project, command)
     return finish(project, command, values)
 
 
@@ -117,6 +127,31 @@ def finish(project: Project, command: Command, environment: Mapping[str, str]) -
         handles_sigterm=command.program in _HANDLES_SIGTERM and not command.shell,
         runtime="bun" if command.program in ("bun", "bunx") else "node",
     )
+
+
+def _started_by_pm2(command: Command) -> Command:
+    """The command itself; for `pm2 start a.js && pm2 logs` the first part, for the second only looks on."""
+    if command.program != "pm2" or not _PM2_LOOKS_ON.intersection(command.words[1:2]):
+        return command
+    first = next((part for part in reversed(command.before) if re.match(r"(?:npx )?pm2 start ", part)), "")
+    found = read_script(command.script, {command.script: first}) if first else command
+    found.environment = {**command.environment, **found.environment}
+    return found
+
+
+def _note_pm2(project: Project, command: Command) -> None:
+    if not project.has("pm2"):
+        project.note(
+            f'The script "{command.script}" runs pm2, which is not among the dependencies, so the image has none.',
+            'Run `npm install pm2`, or add "start:prod" to package.json with what it starts, such as "node server.js".',
+            warning=True,
+        )
+    if re.search(r"\bstart (?:npm|yarn|pnpm|bun)\b", command.shell or " ".join(command.words)):
+        project.note(
+            f'The script "{command.script}" lets pm2 call a package manager, and there is none in the image.',
+            'Add "start:prod" to package.json with the program itself, such as "pm2-runtime start server.js".',
+            warning=True,
+        )
 
 
 def _note_before(project: Project, command: Command) -> None:
@@ -164,8 +199,8 @@ def _without_watching(project: Project, command: Command) -> list[str]:
             program, rest = runner[0], [*runner[1:], *rest]
         elif program == "node" and any(re.search(r"\.[cm]?tsx?$", word) for word in rest):
             program = "tsx" if project.has("tsx") else "ts-node" if project.has("ts-node") else "node"
-    elif program == "pm2" and rest[:1] == ["start"]:
-        program = "pm2-runtime"
+    elif program in _PM2:
+        program, rest = "pm2-runtime", [word for word in rest if word not in ("--no-daemon", "--attach")]
     words = [program if program != command.program else given[0], *(w for w in rest if not _WATCH_FLAGS.fullmatch(w))]
     if words != given:
         project.note(
@@ -185,6 +220,8 @@ def _behind_watcher(rest: list[str]) -> tuple[list[str], list[str]]:
         word = waiting.pop(0)
         if word in ("-x", "--exec") and waiting:
             runner = waiting.pop(0).split()
+        elif word in _LOADERS and waiting:
+            kept += [word, waiting.pop(0)]
         elif word in _WATCHER_OPTIONS:
             waiting = waiting[1:]
         elif not word.startswith("-"):

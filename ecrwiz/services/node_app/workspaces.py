@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,14 @@ from typing import Final
 from ecrwiz.model.app import Workspace
 from ecrwiz.model.errors import BadInputError
 from ecrwiz.services.node_app.javascript import json_with_comments
-from ecrwiz.services.node_app.reading import Files, Package, is_plain_path, table, words
+from ecrwiz.services.node_app.reading import LARGEST, LARGEST_MEMBER, Files, Package, is_plain_path, table, words
 
 __all__ = ["Member", "Members", "describe", "globs", "manifest", "surrounding", "tool_of"]
 
 _HIGHEST: Final = 6  # folders above the application's
 _MOST_MEMBERS: Final = 500
 _MOST_FOLDERS: Final = 5000
+_MOST_BYTES: Final = 20_000_000  # of all package.json files of a workspace
 _DEEPEST: Final = 6
 _NEVER: Final = frozenset({"node_modules", "bower_components"})
 
@@ -37,9 +39,9 @@ class Member:
     package: Package
 
 
-def manifest(files: Files, folder: Path) -> Package | None:
+def manifest(files: Files, folder: Path, *, largest: int = LARGEST) -> Package | None:
     """The package.json of a folder, or None when there is none."""
-    data = files.json(folder / "package.json")
+    data = files.json(folder / "package.json", largest=largest)
     return None if data is None else Package(data)
 
 
@@ -75,9 +77,10 @@ class Members:
         files: how files are read.
         root: the workspace's root.
         patterns: such as `apps/*`, `packages/**`, `!packages/old`.
+        needed: a member that is kept even when there are too many to look at.
     """
 
-    def __init__(self, files: Files, root: Path, patterns: list[str]) -> None:
+    def __init__(self, files: Files, root: Path, patterns: list[str], needed: str = "") -> None:
         self._files = files
         self._root = root
         self._budget = _MOST_FOLDERS
@@ -88,7 +91,8 @@ class Members:
             for path in self._expand("", segments, 0):
                 if not any(fnmatch.fnmatchcase(path, pattern) for pattern in refused):
                     found[path] = None
-        self.paths = sorted(found)[:_MOST_MEMBERS]
+        kept = sorted(found)[:_MOST_MEMBERS]
+        self.paths = sorted({*kept, needed}) if needed in found else kept
         self._read: dict[str, Member] | None = None
 
     def _expand(self, folder: str, segments: list[str], depth: int) -> Iterator[str]:
@@ -129,9 +133,13 @@ class Members:
         """The members by package name; one whose package.json cannot be read is left out."""
         if self._read is None:
             self._read = {}
+            room = _MOST_BYTES
             for path in self.paths:
+                room -= _size(self._root / path / "package.json")
+                if room < 0:
+                    break
                 try:
-                    package = manifest(self._files, self._root / path)
+                    package = manifest(self._files, self._root / path, largest=LARGEST_MEMBER)
                 except BadInputError:
                     continue
                 if package is not None and package.name:
@@ -154,6 +162,13 @@ class Members:
 
         visit(package)
         return list(ordered.values())
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _join(folder: str, name: str) -> str:
@@ -190,6 +205,8 @@ def surrounding(root: Path) -> tuple[Path, Package, Members, str] | None:
         folder = folder.parent
         if folder == home or folder.parent == folder or home.is_relative_to(folder):
             return None
+        if not _is_trusted(folder):
+            return None
         files = Files(folder)
         try:
             package = manifest(files, folder)
@@ -198,8 +215,8 @@ def surrounding(root: Path) -> tuple[Path, Package, Members, str] | None:
         if package is None:
             continue
         origin, patterns = globs(files, folder, package)
-        members = Members(files, folder, patterns)
         path = root.relative_to(folder).as_posix()
+        members = Members(files, folder, patterns, needed=path)
         if path in members.paths:
             if not is_plain_path(path):
                 raise BadInputError(
@@ -208,6 +225,15 @@ def surrounding(root: Path) -> tuple[Path, Package, Members, str] | None:
                 )
             return folder, package, members, origin
     return None
+
+
+def _is_trusted(folder: Path) -> bool:
+    """Whether nobody else can have put a package.json there: not in /tmp, say, whose files would become the context."""
+    try:
+        info = folder.stat()
+    except OSError:
+        return False
+    return info.st_uid in (0, os.getuid()) and not info.st_mode & stat.S_IWOTH
 
 
 def tool_of(files: Files, root: Path, package: Package) -> tuple[str, str]:

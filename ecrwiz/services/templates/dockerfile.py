@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -69,6 +70,7 @@ def multi_stage(answers: Answers, app: NodeApp, existing: Existing) -> str:
         **_install(app, tools, existing),
         **_build(answers, app, tools),
         **_runtime(app, tools, existing),
+        **_site(app),
         "tools": tools,
     }
     return engine.template("Dockerfile.multi-stage.j2", values)
@@ -169,11 +171,26 @@ def _why_dev(app: NodeApp, tools: managers.Commands) -> str:
         return "this version of Yarn has no command of its own to leave them out"
     if _generates(app):
         return "taking them away would take the generated Prisma client, too"
-    return f"{app.config_file} is read at every start, for which some versions of Next need the package typescript"
+    return f"{app.config_file} is read at every start, and some versions of Next need typescript for that"
 
 
 def _generates(app: NodeApp) -> bool:
     return any(need.package in _GENERATORS for need in app.system)
+
+
+def _site(app: NodeApp) -> dict[str, Any]:
+    """Where a static site lies in the image, and how its server is set up."""
+    base = starting.base_path(app)
+    site = PurePosixPath("/opt/out/site") / base
+    settings: dict[str, Any] = {"directoryListing": False}
+    if base and app.single_page:  # the server's own option for it knows the top alone
+        settings["rewrites"] = [{"source": f"/{base}/**", "destination": f"/{base}/index.html"}]
+    return {
+        "base": base,
+        "serve_json": json.dumps(settings),
+        "site": str(site),
+        "site_parent": str(site.parent),
+    }
 
 
 def _runtime(app: NodeApp, tools: managers.Commands, existing: Existing) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from ecrwiz.model.app import NodeApp, RenderedFile
-from ecrwiz.services.templates import engine
+from ecrwiz.services.templates import checks, engine
 
 __all__ = ["dockerignore", "gitignore", "merge_ignore"]
 
@@ -43,7 +43,7 @@ def dockerignore(strategy: str, app: NodeApp, existing: Callable[[str], str | No
         "own": strategy == "own",
         "pnp": app.manager.linker == "pnp",
         "ready_cache": any(name.startswith(".yarn/cache") for name in app.manager.files),
-        "token_file": app.registry.npmrc == "project",
+        "token_files": _token_files(app),
         "workspace": workspace,
     }
     first = ["# The .dockerignore of the workspace's root, which the builder does not read beside this file.", *roots]
@@ -54,6 +54,11 @@ def dockerignore(strategy: str, app: NodeApp, existing: Callable[[str], str | No
         first=first if _patterns(roots) else (),
     )
     return RenderedFile(path, text)
+
+
+def _token_files(app: NodeApp) -> list[str]:
+    named = [checks.path(path, "A file with a token") for path in app.registry.token_files]
+    return [*(["**/.npmrc"] if app.registry.npmrc == "project" else []), *named]
 
 
 def merge_ignore(before: str | None, entries: Iterable[str], always: Iterable[str], first: Collection[str] = ()) -> str:

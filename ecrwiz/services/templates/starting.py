@@ -10,7 +10,7 @@ from ecrwiz.model.app import NodeApp
 from ecrwiz.model.errors import BadInputError
 from ecrwiz.services.templates import checks, engine
 
-__all__ = ["needs_init", "start_script"]
+__all__ = ["base_path", "needs_init", "start_script"]
 
 _OWN = frozenset({"PORT", "HOSTNAME", "NODE_ENV"})
 """Variables that start.sh itself sets, whatever a start script says."""
@@ -20,6 +20,7 @@ def start_script(answers: Answers, app: NodeApp) -> str:
     """The text of start.sh."""
     folder = checks.path(app.workspace.app, "The application's folder") if app.workspace else ""
     values: dict[str, Any] = {
+        "base": base_path(app),
         "command": _command(answers, app),
         "environment": list(_environment(app)),
         "folder": folder,
@@ -33,6 +34,16 @@ def start_script(answers: Answers, app: NodeApp) -> str:
         "single_page": app.single_page,
     }
     return engine.template("start.sh.j2", values)
+
+
+def base_path(app: NodeApp) -> str:
+    """Below which path a static site is served, without slashes at its ends; empty for the top.
+
+    Raises:
+        BadInputError: it is no plain path.
+    """
+    path = app.base_path.strip("/") if app.serving == "static" else ""
+    return checks.path(path, "The path below which the pages are served") if path else ""
 
 
 def needs_init(app: NodeApp) -> bool:

@@ -141,6 +141,8 @@ def _values(answers: Answers) -> dict[str, Any]:
         "lifecycle": answers.untagged_days > 0 or answers.keep_images > 0,
         "mutability": _MUTABILITY.get(answers.tag_mutability, ""),
         "provider_version": _EXCLUSION_VERSION if except_latest else PROVIDER_VERSIONS[answers.aws_provider],
+        # Names such as `env` and `app` are everybody's, and a module may declare a variable once.
+        "prefix": "ecrwiz_" if reuse else "",
         "reuse": reuse,
         "tfvars": "ecrwiz.auto.tfvars" if reuse else "terraform.tfvars",
     }

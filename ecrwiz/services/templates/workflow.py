@@ -59,9 +59,14 @@ def workflow_file(answers: Answers, app: NodeApp, place: Place) -> RenderedFile 
     if answers.workflow != "yes" or not answers.github_repository:
         return None
     environment(PACKAGE / "app_templates").filters.update(yaml=_yaml, yaml_quoted=json.dumps)
-    name = f"ecrwiz-{answers.app}.yml"
-    text = template("workflow.yml.j2", _values(answers, app, place, f".github/workflows/{name}"))
-    return RenderedFile(posixpath.normpath(posixpath.join(place.up, ".github", "workflows", name)), text)
+    path = f".github/workflows/{_name(answers)}.yml"
+    text = template("workflow.yml.j2", _values(answers, app, place, path))
+    return RenderedFile(posixpath.normpath(posixpath.join(place.up, path)), text)
+
+
+def _name(answers: Answers) -> str:
+    """What tells this workflow from those of other applications in the same repository."""
+    return f"ecrwiz-{answers.project_id}-{answers.app}"
 
 
 def _values(answers: Answers, app: NodeApp, place: Place, path: str) -> dict[str, Any]:
@@ -84,6 +89,7 @@ def _values(answers: Answers, app: NodeApp, place: Place, path: str) -> dict[str
         "folder": _folder(place.app),
         "immutable": answers.tag_mutability != "mutable",
         "latest": answers.tag_mutability != "immutable",
+        "name": _name(answers),
         "npmrc": bool(app.registry.npmrc) and not article and not own,
         "owner": answers.github_repository.partition("/")[0],
         "paths": [*_paths(app, place, context, path)],

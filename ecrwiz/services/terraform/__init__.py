@@ -6,11 +6,15 @@ Sources: developer.hashicorp.com/terraform/internals/machine-readable-ui (messag
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
-from ecrwiz.model.errors import MissingToolError, ToolFailedError
+from ecrwiz.model.errors import BadInputError, MissingToolError, ToolFailedError
 from ecrwiz.model.ports import OnLines, OnProgress, ignore
 from ecrwiz.model.results import Plan
 from ecrwiz.services import process
@@ -18,8 +22,13 @@ from ecrwiz.services.terraform.knowledge import State, read_state
 from ecrwiz.services.terraform.mirror import find_mirror, mirror_config
 from ecrwiz.services.terraform.stream import Stream
 
-__all__ = ["State", "Terraform", "find_mirror"]
+__all__ = ["OLDEST_TERRAFORM", "State", "Terraform", "find_mirror", "read_state"]
 
+OLDEST_TERRAFORM: Final = (1, 9)
+"""The first that lets the rule for one variable look at another (modules/ci_user does), and `init` print JSON."""
+
+_OLDEST: Final = ".".join(map(str, OLDEST_TERRAFORM))
+_DOWNLOAD: Final = "https://developer.hashicorp.com/terraform/install"
 _NO_REGISTRY = "Failed to query available provider packages"
 # Logs go to the stream that is parsed (and may quote requests), arguments and workspaces change what is done.
 _NOT_PASSED_ON = ("TF_LOG", "TF_CLI_ARGS", "TF_WORKSPACE", "TF_VAR_ci_user_pgp_key")
@@ -65,9 +74,12 @@ class Terraform:
         """Install the provider and set up the backend.
 
         Raises:
-            MissingToolError: no Terraform, or the provider can be had from nowhere.
+            BadInputError: the folder brings providers along.
+            MissingToolError: no Terraform or one that is too old, or the provider can be had from nowhere.
             ToolFailedError: Terraform refused.
         """
+        self._refuse_providers()
+        await self._check_version()
         backend = [f"-backend-config=path={self._state}", "-reconfigure"] if self._state else []
         arguments = ("init", "-input=false", "-json", *backend)
         if self._mirror is not None:
@@ -90,6 +102,27 @@ class Terraform:
             await self._stream(*arguments)
         else:
             self._on_lines(held)
+
+    def _refuse_providers(self) -> None:
+        if os.path.lexists(self._infra / "terraform.d"):  # Terraform would take it for a mirror, unsigned and unasked
+            raise BadInputError(
+                f"{self._infra.name}/terraform.d may hold providers, which are programs, and they would be run with "
+                "your AWS credentials.",
+                "Remove it; providers that you trust may lie in ~/.terraform.d/plugins.",
+            )
+
+    async def _check_version(self) -> None:
+        """Say that Terraform is too old before it says so itself, in words about an option or a line of a file."""
+        said = await self._capture("version", "-json")
+        try:
+            version = str(json.loads(said)["terraform_version"])
+        except (ValueError, KeyError, TypeError):
+            return  # whatever it is, its own words will be plainer than a guess
+        found = re.match(r"(\d{1,6})\.(\d{1,6})\b", version)
+        if found and (int(found[1]), int(found[2])) < OLDEST_TERRAFORM:
+            raise MissingToolError(
+                f"Terraform {version} is too old: ecrwiz needs {_OLDEST} or newer.", f"Install it from {_DOWNLOAD}."
+            )
 
     async def plan(
         self,
@@ -185,7 +218,7 @@ class Terraform:
         if program is None:
             raise MissingToolError(
                 "Terraform is not on this machine (not found on PATH).",
-                "Install it from https://developer.hashicorp.com/terraform/install (1.6 or newer).",
+                f"Install it from {_DOWNLOAD} ({_OLDEST} or newer).",
             )
         return [program, *arguments]
 
