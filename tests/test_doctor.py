@@ -23,7 +23,8 @@ from ecrwiz.flow.project import open_project
 from ecrwiz.model.errors import EcrwizError, MissingToolError, RemoteError, ToolFailedError
 from ecrwiz.model.redact import Secret
 from ecrwiz.services.aws import Aws, Credentials, Identity
-from ecrwiz.services.docker.facts import BuilderFacts, EngineFacts
+from ecrwiz.services.docker.builders import Builder
+from ecrwiz.services.docker.facts import EngineFacts
 from ecrwiz.services.github import GitHub
 from ecrwiz.services.iam import Iam
 from ecrwiz.services.keychain import Backend
@@ -251,27 +252,17 @@ async def test_no_engine_is_a_missing_service(patient: Patient, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("facts", "health", "words"),
+    ("found", "health", "words"),
     [
-        (BuilderFacts("29.0.1", "0.30.0"), Health.OK, "buildx 0.30.0"),
-        (BuilderFacts("28.2.2", ""), Health.WARNING, "no plugin buildx"),
-        (BuilderFacts("", ""), Health.WARNING, "no `docker` program"),
+        (Builder("docker", ("--load",)), Health.OK, "buildx"),
+        (Builder("/usr/bin/docker"), Health.OK, "the engine's own"),
+        (Builder("", reason="Docker's plugin buildx is not installed."), Health.WARNING, "buildx is not installed"),
     ],
 )
-def test_the_builder(facts: BuilderFacts, health: Health, words: str) -> None:
-    found = machine.judge_builder(facts)
-    assert found.health is health
-    assert words in found.sentence
-
-
-async def test_the_builder_is_asked_of_the_program(
-    tmp_path: Path, patient: Patient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script = 'case "$1" in --version) echo "Docker version 28.2.2, build 1";; *) echo "v0.30.1 abc";; esac'
-    program(tmp_path, "docker", f"echo github.com/docker/buildx >/dev/null; {script}", monkeypatch)
-    assert "BuildKit is there (buildx 0.30.1, docker 28.2.2)" in (await machine.builder(patient)).sentence
-    program(tmp_path, "docker", "[ \"$1\" = --version ] && echo 'Docker version 20.10.5' || exit 1", monkeypatch)
-    assert (await machine.builder(patient)).health is Health.WARNING
+def test_the_builder(found: Builder, health: Health, words: str) -> None:
+    judged = machine.judge_builder(found)
+    assert judged.health is health
+    assert words in judged.sentence
 
 
 async def test_git_tells_how_the_tag_comes_about(next_app: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,8 @@ from ecrwiz import __version__
 from ecrwiz.flow.doctor.finding import Finding, Patient, fine, from_error, problem, unknown, warning
 from ecrwiz.model.errors import EcrwizError
 from ecrwiz.services import git, process
-from ecrwiz.services.docker.facts import BuilderFacts, builder_facts, engine_facts
+from ecrwiz.services.docker.builders import Builder, find_builder
+from ecrwiz.services.docker.facts import engine_facts
 from ecrwiz.services.terraform.facts import provider_source, version
 
 __all__ = [
@@ -94,24 +95,19 @@ async def docker(patient: Patient) -> Finding:  # noqa: ARG001
     return fine(said, seen)
 
 
-async def builder(patient: Patient) -> Finding:
+async def builder(patient: Patient) -> Finding:  # noqa: ARG001
     """Whether images are built by BuildKit."""
-    facts = await builder_facts(patient.project.paths.root)
-    return judge_builder(facts)
+    return judge_builder(await find_builder())
 
 
-def judge_builder(facts: BuilderFacts) -> Finding:
-    """What it means which `docker` program there is."""
-    if facts.buildx:
-        return fine(f"BuildKit is there (buildx {facts.buildx}, docker {facts.program}).")
-    if not facts.program:
-        return warning(
-            "There is no `docker` program on PATH: images are built by the engine's older builder.",
-            "Install the Docker command line with its plugin buildx for build secrets and a cache that CI shares.",
-        )
+def judge_builder(found: Builder) -> Finding:
+    """What it means which builder there is."""
+    if found.program:
+        kind = "buildx" if found.flags else "the engine's own"
+        return fine(f"Images are built by BuildKit ({kind}, program {found.program}).")
     return warning(
-        f"The program docker {facts.program} has no plugin buildx: images are built by the engine's older builder.",
-        "Install docker-buildx-plugin (https://docs.docker.com/go/buildx/).",
+        f"{found.reason} Images are built by the engine's older builder, without its caches and without build secrets.",
+        "Install Docker's command line with its plugin buildx (https://docs.docker.com/go/buildx/).",
     )
 
 
