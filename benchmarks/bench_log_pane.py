@@ -32,6 +32,17 @@ def _pane() -> tuple[Widget, Callable[[list[str]], object]]:
     return pane, pane.append
 
 
+class _WrappedPane(LogPane):
+    def on_resize(self) -> None:
+        if not self.wrapped:
+            self.lay_out(wrap=True)
+
+
+def _wrapped() -> tuple[Widget, Callable[[list[str]], object]]:
+    pane = _WrappedPane(LineBuffer(KEPT))
+    return pane, pane.append
+
+
 def _log() -> tuple[Widget, Callable[[list[str]], object]]:
     log = Log(max_lines=KEPT)
     return log, log.write_lines
@@ -49,6 +60,7 @@ def _rich_log() -> tuple[Widget, Callable[[list[str]], object]]:
 
 MAKERS: dict[str, Callable[[], tuple[Widget, Callable[[list[str]], object]]]] = {
     "LogPane": _pane,
+    "wrapped": _wrapped,
     "Log": _log,
     "RichLog": _rich_log,
 }

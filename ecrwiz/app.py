@@ -10,17 +10,22 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.text import Text
-from textual.app import App, AutopilotCallbackType, SystemCommand
+from textual.app import AutopilotCallbackType, SystemCommand
 from textual.binding import Binding, BindingType
 
+from ecrwiz import keymap
 from ecrwiz.actions import in_scope
 from ecrwiz.crash import crash_file
+from ecrwiz.flow import preferences
 from ecrwiz.flow.events import Asked, Event, Question, Reply, StepFinished
 from ecrwiz.flow.project import Project
+from ecrwiz.model.errors import EcrwizError
 from ecrwiz.screens.base import Page
+from ecrwiz.screens.copying import CopyingApp
 from ecrwiz.screens.help import HelpScreen
 from ecrwiz.screens.menu import MenuScreen
 from ecrwiz.screens.modals import ButtonsModal, Choice, QuestionModal, question_modal
@@ -28,6 +33,8 @@ from ecrwiz.screens.session import Session
 
 if TYPE_CHECKING:
     from textual.screen import Screen
+    from textual.theme import Theme
+    from textual.types import AnimationLevel
 
 __all__ = ["EcrwizApp"]
 
@@ -36,12 +43,15 @@ GRACE_SECONDS: Final = 60.0
 FORCE_SECONDS: Final = 0.1  # a second cancel counts only after the first has been delivered
 
 
-class EcrwizApp(App[int]):
+class EcrwizApp(CopyingApp):
     """Gives the process's exit code.
 
     Args:
         project: what `open_project` gave.
         world: a word for what is not the real AWS, such as `sandbox`; shown on every screen.
+
+    Raises:
+        BadInputError: the person's settings file cannot be used.
     """
 
     CSS_PATH = "app.tcss"
@@ -63,8 +73,11 @@ class EcrwizApp(App[int]):
     ]
 
     def __init__(self, project: Project, world: str = "") -> None:
-        super().__init__()
+        self.settings = preferences.load(os.environ)
+        keys = keymap.check(self.settings.preferences.keymap, str(self.settings.path))
+        super().__init__(project)
         self.session = Session(self, project, world)
+        self.session.keymap = keys
         self._questions: deque[Question] = deque()
         self._asking: tuple[Question, QuestionModal] | None = None
         self._leaving: asyncio.Task[None] | None = None
@@ -74,8 +87,32 @@ class EcrwizApp(App[int]):
         """Catch the signals that end a program, and show Home."""
         if not self.is_headless:
             self._catch_signals()
+        self._apply_settings()
         self.session.events.subscribe(self, self._heard, immediate=True)
         self.push_screen(MenuScreen(self.session))
+
+    def _apply_settings(self) -> None:
+        wanted = self.settings.preferences
+        self.set_keymap(self.session.keymap)
+        levels: dict[str, AnimationLevel] = {"off": "none", "basic": "basic", "full": "full"}
+        self.animation_level = levels[wanted.animation]
+        if wanted.theme in self.available_themes:
+            self.theme = wanted.theme
+        else:
+            self.notify(f"There is no theme {wanted.theme}; ctrl+p, Theme shows those there are.", markup=False)
+        self.call_after_refresh(self.theme_changed_signal.subscribe, self, self._keep_theme)
+
+    def _keep_theme(self, theme: Theme) -> None:
+        if theme.name != self.settings.preferences.theme:
+            self.run_worker(self._save_theme(theme.name), group="theme", exclusive=True)
+
+    async def _save_theme(self, name: str) -> None:
+        try:
+            await asyncio.to_thread(preferences.save_theme, self.settings.path, name)
+        except EcrwizError as error:
+            self.notify(str(error), title="The theme was not saved", severity="warning", markup=False)
+            return
+        self.settings = replace(self.settings, preferences=replace(self.settings.preferences, theme=name))
 
     async def run_async(
         self,
@@ -90,11 +127,12 @@ class EcrwizApp(App[int]):
         """Run, and whatever ended the screen, end the run in good order before the process goes."""
         try:
             code = await super().run_async(
-                headless=headless, inline=inline, inline_no_clear=inline_no_clear, mouse=mouse, size=size,
-                auto_pilot=auto_pilot,
+                headless=headless, inline=inline, inline_no_clear=inline_no_clear,
+                mouse=mouse and self.settings.preferences.mouse, size=size, auto_pilot=auto_pilot,
             )  # fmt: skip
         finally:
             await self.session.stop(GRACE_SECONDS)
+            await self.forget_secret()
         return code if code is not None else self.return_code
 
     def _handle_exception(self, error: Exception) -> None:
@@ -109,6 +147,9 @@ class EcrwizApp(App[int]):
                 self._questions.append(event.question)
             elif isinstance(event, StepFinished):
                 self._forget(event)
+                wanted = self.settings.preferences
+                if wanted.bell and event.seconds >= wanted.bell_seconds:
+                    self.bell()
         self._ask_next()
 
     def _forget(self, ended: StepFinished) -> None:
@@ -139,6 +180,7 @@ class EcrwizApp(App[int]):
             self.session.cancel()
             return
         if not self.session.busy:
+            await self.forget_secret()
             self.exit(self._exit_code())
             return
         if isinstance(self.screen, _QuitModal):
@@ -161,6 +203,7 @@ class EcrwizApp(App[int]):
         if self.session.busy:
             self.push_screen(_StoppingModal(self.session))
         await self.session.stop(grace)
+        await self.forget_secret()
         self.exit(code)
 
     def _catch_signals(self) -> None:
@@ -190,7 +233,8 @@ class EcrwizApp(App[int]):
         if self.session.busy:
             self.push_screen(_QuitModal(self.session), self._quit_answered)
         else:
-            self.notify("Press q to quit (ctrl+q inside a field).", markup=False)
+            key = keymap.shown_key("app.quit", self.session.keymap)
+            self.notify(f"Press {key} to quit (ctrl+q inside a field).", markup=False)
 
     # Help and palette.
 
@@ -198,7 +242,7 @@ class EcrwizApp(App[int]):
         """Show the keys of the screen in front."""
         screen = self.screen
         if isinstance(screen, Page):
-            self.push_screen(HelpScreen(screen.SCOPE))
+            self.push_screen(HelpScreen(screen.SCOPE, self.session.keymap))
         elif isinstance(screen, HelpScreen):
             screen.dismiss(None)
 
@@ -206,9 +250,10 @@ class EcrwizApp(App[int]):
         """What the palette offers: the actions of the screen in front that can do something, and the theme."""
         if isinstance(screen, Page):
             for action in in_scope(screen.SCOPE):
-                if screen.check_action(action.name, ()):
+                rests = self.session.busy and action.name in screen.NEEDS_REST
+                if not rests and screen.check_action(action.name, ()):
                     yield SystemCommand(action.label, action.explain, getattr(screen, f"action_{action.name}"))
-        yield SystemCommand("Theme", "Change the colours.", self.action_change_theme)
+        yield SystemCommand("Theme", "Change the colours, for this and every later start.", self.action_change_theme)
         yield SystemCommand("Quit", "Leave ecrwiz.", self.action_quit)
 
 

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ecrwiz import __version__
+from ecrwiz.config_command import config
 from ecrwiz.crash import crash_file
+from ecrwiz.doctor_command import doctor_command
 from ecrwiz.model.errors import BadInputError, EcrwizError
 from ecrwiz.model.redact import plain
 
@@ -212,6 +214,9 @@ def destroy(door: _Door, confirm: str, sets: tuple[str, ...], *, yes: bool, as_j
         return _alone(_destroy(door, confirm, sets, yes=yes, as_json=as_json))
 
 
+commands.add_command(config)
+
+
 @commands.group()
 def sandbox() -> None:
     """Look after a kept sandbox."""
@@ -276,13 +281,7 @@ async def _open(door: _Door, sets: tuple[str, ...]) -> Project:
 
 
 async def _run(
-    door: _Door,
-    wanted: tuple[StepId, ...],
-    sets: tuple[str, ...],
-    approvals: Approvals,
-    *,
-    force: bool,
-    as_json: bool,
+    door: _Door, wanted: tuple[StepId, ...], sets: tuple[str, ...], approvals: Approvals, *, force: bool, as_json: bool
 ) -> int:
     project = await _open(door, sets)
     from ecrwiz.console import drive, print_receipt
@@ -329,3 +328,6 @@ async def _destroy(door: _Door, confirm: str, sets: tuple[str, ...], *, yes: boo
     approvals = Approvals(everything=True, inventory=lines)
     end = await drive(project, (StepId.DESTROY,), approvals, force=True, as_json=as_json)
     return end.exit_code
+
+
+commands.add_command(doctor_command(_world, _open, lambda function: _answers_option(_json_option(function))))

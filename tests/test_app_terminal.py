@@ -196,3 +196,34 @@ def test_a_smaller_terminal_says_so_and_a_larger_one_goes_on(terminal: Terminal)
     terminal.until(lambda text: "not run" in text and "too small" not in text)
     terminal.child.send("q")
     assert terminal.ended() == 0
+
+
+def test_a_killed_wizard_leaves_a_run_to_go_on_with_and_the_next_start_says_so(
+    terminal: Terminal, next_app: Path, tmp_path: Path
+) -> None:
+    child = start(terminal)
+    terminal.child.kill(signal.SIGKILL)
+    assert terminal.ended() == -signal.SIGKILL
+    os.kill(child, signal.SIGKILL)
+    notes = tmp_path / "second"
+    notes.mkdir()
+    second = Terminal(next_app, notes)
+    second.until(lambda text: "An earlier run was cut off during render" in text and "Press a to go on" in text)
+    assert "! render" in second.read()
+    second.child.send("q")
+    assert second.ended() == 0
+
+
+def test_ctrl_c_offers_to_stop_a_run_and_force_ends_it_at_once(terminal: Terminal) -> None:
+    child = start(terminal)
+    terminal.child.send("\x03")
+    terminal.until(lambda text: "A run is going on" in text and "Force" in text)
+    terminal.child.send("\x1b")
+    terminal.until(lambda text: "A run is going on" not in text)
+    assert alive(child), "escape keeps it running"
+    terminal.child.send("\x03")
+    terminal.until(lambda text: "A run is going on" in text)
+    terminal.child.send("\x1b[C\x1b[C\r")
+    assert terminal.ended() == 130
+    os.kill(child, signal.SIGKILL) if alive(child) else None
+    assert restored(terminal.raw)

@@ -40,7 +40,7 @@ def test_the_form(stage: Stage, snap_compare: Compare) -> None:
 
 def test_home(stage: Stage, snap_compare: Compare) -> None:
     async def still(pilot: Pilot[int]) -> None:
-        await on_screen(pilot, "not run")
+        await on_screen(pilot, "not run", "user/ann")
 
     assert snap_compare(app(stage, saved=True), terminal_size=(80, 24), run_before=still)
 

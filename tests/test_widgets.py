@@ -110,7 +110,7 @@ async def test_a_step_shows_glyph_and_word() -> None:
     async with OneApp(steps).run_test(size=(80, 10)) as pilot:
         steps.set_steps([StepRow("a", "build", "✗", "failed", "error", NASTY, "1.0 s")])
         await pilot.pause()
-        assert text(steps, 0).split() == ["Step", "Status", "Note", "Time"]
+        assert text(steps, 0).split() == ["Step", "Status", "Note", "Took"]
         assert text(steps, 1).split()[:4] == ["▸", "✗", "build", "failed"]
         assert NASTY in text(steps, 1)
         assert text(steps, 1).rstrip().endswith("1.0 s")

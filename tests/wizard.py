@@ -15,10 +15,11 @@ from textual.notifications import Notify
 from textual.pilot import Pilot
 
 from ecrwiz.app import EcrwizApp
-from ecrwiz.flow import preview
+from ecrwiz.flow import glance, preview
 from ecrwiz.flow.project import Project, open_project
 from ecrwiz.flow.steps import destroy
 from ecrwiz.model.app import Note
+from ecrwiz.model.errors import EcrwizError
 from ecrwiz.model.results import FileChange, Plan, PlannedChange
 from tests.fake_steps import FakeSteps
 
@@ -64,6 +65,7 @@ class Stage:
         root: the application's folder.
         steps: what the steps do.
         seen: what the review shows.
+        who: what AWS says who we are, or why it does not.
         told: the notifications so far.
     """
 
@@ -72,6 +74,7 @@ class Stage:
         self.steps = FakeSteps(monkeypatch)
         self.seen = preview.Preview(FILES, PLAN)
         self.told: list[str] = []
+        self.who: glance.Identity | EcrwizError = glance.Identity("123456789012", "arn:aws:iam::123456789012:user/ann")
         self.things: tuple[str, ...] = ("ECR repository web/blog/nextjs with 1 image", f"IAM user {NASTY}")
 
         async def previewed(project: Project, on_lines: Callable[[tuple[str, ...]], None]) -> preview.Preview:
@@ -81,6 +84,12 @@ class Stage:
         async def inventory(project: Project) -> tuple[str, ...]:
             return self.things
 
+        async def identity(project: Project) -> glance.Identity:
+            if isinstance(self.who, EcrwizError):
+                raise self.who
+            return self.who
+
+        monkeypatch.setattr(glance, "identity", identity)
         monkeypatch.setattr(preview, "preview", previewed)
         monkeypatch.setattr(destroy, "inventory", inventory)
 

@@ -15,6 +15,7 @@ from ecrwiz.flow.context import Approvals, Context, Skipped, Step
 from ecrwiz.flow.events import (
     CHAIN,
     Asked,
+    CommandShown,
     Event,
     Failure,
     Output,
@@ -38,6 +39,7 @@ from ecrwiz.services import advice, files, process
 __all__ = ["CANCELLED", "Engine"]
 
 CANCELLED = 130
+MOST_COMMANDS = 200  # of one step, kept in the journal
 
 _BLOCKS = (Status.FAILED, Status.CANCELLED)
 
@@ -50,6 +52,11 @@ class _Wish:
     force: bool
     named: bool
     approvals: Approvals
+    again: StepId | None = None
+
+    def forces(self, step: StepId) -> bool:
+        """Whether this step is to be done though it may be fresh."""
+        return self.force or step is self.again
 
 
 class _Blocked(Exception):  # noqa: N818  # no error: it ends a step that never began
@@ -76,6 +83,7 @@ class Engine:
         self._tasks: dict[StepId, asyncio.Task[StepFinished]] = {}
         self._questions: dict[int, asyncio.Future[Reply]] = {}
         self._asked = 0
+        self._commands: dict[StepId, list[str]] = {}
 
     @property
     def running(self) -> bool:
@@ -94,7 +102,12 @@ class Engine:
             task.cancel()
 
     async def run(
-        self, wanted: Sequence[StepId] = (), *, force: bool = False, approvals: Approvals | None = None
+        self,
+        wanted: Sequence[StepId] = (),
+        *,
+        force: bool = False,
+        approvals: Approvals | None = None,
+        again: StepId | None = None,
     ) -> RunFinished:
         """Run steps and give the end of the run, which was also emitted.
 
@@ -102,6 +115,7 @@ class Engine:
             wanted: the steps; empty for the whole chain. Fresh ones are reported as fresh and not run.
             force: run them though they are fresh.
             approvals: what the person agreed to beforehand.
+            again: the one step to run though it is fresh.
 
         Raises:
             EcrwizError: the run could not begin: bad answers, another run, a folder that cannot be written.
@@ -111,7 +125,7 @@ class Engine:
         with files.lock(self.project.paths.lock):
             began = time.monotonic()
             self._begin(steps)
-            wish = _Wish(steps, force, bool(wanted), approvals or Approvals())
+            wish = _Wish(steps, force, bool(wanted), approvals or Approvals(), again)
             try:
                 await self._outlived()
                 finished = await self._steps(wish)
@@ -128,6 +142,7 @@ class Engine:
         self.project.save_answers()
         logs = self.project.paths.logs
         self._run = new_run_id(logs)
+        self._commands.clear()
         self._log = RunLog(logs / self._run, self.project.tools.settings.keep_logs)
         self._emit(RunStarted(self._run, steps, str(self._log.folder)))
         if self._log.broken:
@@ -195,7 +210,7 @@ class Engine:
     async def _unless_fresh(self, step: Step, wish: _Wish) -> StepFinished:
         state = await stand(self.project, step)
         decides = step.id is StepId.RENDER and wish.approvals.on_conflict
-        if state.status is Status.FRESH and not wish.force and not decides:
+        if state.status is Status.FRESH and not wish.forces(step.id) and not decides:
             outputs = state.record.outputs if state.record else {}
             return StepFinished(step.id, Status.FRESH, 0, outputs)
         return await self._do(step, wish)
@@ -207,7 +222,7 @@ class Engine:
             wish.approvals,
             self._emit,
             self._ask,
-            forced=wish.force and wish.named,
+            forced=wish.forces(step.id) and wish.named,
             together=wish.steps,
             before=self.project.journal.get(step.id),
         )
@@ -231,7 +246,7 @@ class Engine:
             return finished  # it never began, so what the journal knows of it stays true
         record = Record(
             finished.status, self._run, before.started, time.time() - before.started,
-            inputs, finished.outputs, finished.error, finished.note,
+            inputs, finished.outputs, finished.error, finished.note, tuple(self._commands.get(step.id, ())),
         )  # fmt: skip
         self.project.journal.end(step.id, record)
         return finished
@@ -240,8 +255,10 @@ class Engine:
         redact = self.project.tools.redact
         if self._log:
             self._log.trace(step.id, error, redact)
-        hint = failure.hint or advice.hint_for(failure.message)
-        failure = replace(failure, message=plain(redact(failure.message)), hint=plain(redact(hint)))
+        known = None if failure.hint else advice.advise(failure.message)
+        if known is not None:
+            failure = replace(failure, hint=known.hint, cause=known.message, link=known.link)
+        failure = replace(failure, message=plain(redact(failure.message)), hint=plain(redact(failure.hint)))
         finished = StepFinished(step.id, Status.FAILED, 0, error=failure)
         try:
             return self._note_end(step, finished, {})
@@ -268,6 +285,10 @@ class Engine:
             self._questions.pop(question.id, None)
 
     def _emit(self, event: Event) -> None:
+        if isinstance(event, CommandShown):
+            shown = self._commands.setdefault(event.step, [])
+            if len(shown) < MOST_COMMANDS:
+                shown.append(event.text)
         if self._log:
             self._log.write(event)
         self._listener(event)

@@ -64,11 +64,21 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why something failed, for a person: what happened, and what to do next."""
+    """Why something failed, for a person: what happened, and what to do next.
+
+    Attributes:
+        message: what happened; another program's own words when nobody translated them.
+        hint: what to do next.
+        exit_code: for the command line.
+        cause: the same in plain words, when `message` is another program's; else empty.
+        link: where it is explained; may be empty.
+    """
 
     message: str
     hint: str = ""
     exit_code: int = 1
+    cause: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

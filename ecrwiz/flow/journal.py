@@ -50,6 +50,7 @@ class Record:
         outputs: its result as plain values; those of the last success are kept when a later run fails.
         error: why it failed.
         note: why it was skipped.
+        commands: what was run, redacted, as a person could type it.
     """
 
     status: Status
@@ -60,6 +61,7 @@ class Record:
     outputs: Mapping[str, object] = field(default_factory=dict)
     error: Failure | None = None
     note: str = ""
+    commands: tuple[str, ...] = ()
 
 
 _RECORDS: TypeAdapter[dict[StepId, Record]] = TypeAdapter(dict[StepId, Record])

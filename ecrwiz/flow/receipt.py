@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, TypeAlias
 
 from ecrwiz.flow.project import Project
 from ecrwiz.model import results
+from ecrwiz.services import files
 
-__all__ = ["Section", "receipt"]
+__all__ = ["NAME", "Section", "as_markdown", "export", "receipt"]
+
+NAME: Final = "receipt.md"
 
 Section: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -41,3 +46,40 @@ def receipt(project: Project) -> tuple[Section, ...]:
     if made:
         sections.append(("Remove it all", [("command", "ecrwiz destroy")]))
     return tuple((title, tuple(rows)) for title, rows in sections)
+
+
+def as_markdown(title: str, sections: Sequence[Section]) -> str:
+    """The receipt as Markdown, a table for each section."""
+    blocks = [f"# Receipt of {_code(title)}"]
+    for name, rows in sections:
+        table = ["| | |", "|---|---|", *(f"| {label} | {_code(value)} |" for label, value in rows)]
+        blocks.append("\n".join([f"## {name}", "", *table]))
+    return "\n\n".join([*blocks, "It holds no secret."]) + "\n"
+
+
+def export(project: Project) -> Path:
+    """Write the receipt as Markdown and give its path.
+
+    It goes to the state folder, which Git and Docker pass over: a new file beside the sources would make the tree
+    dirty and the image stale.
+
+    Raises:
+        ToolFailedError: it cannot be written.
+    """
+    path = project.paths.state / NAME
+    files.private_folder(project.paths.state)
+    answers = project.answers
+    text = as_markdown(f"{answers.project_id} ({answers.env})", receipt(project))
+    files.write_atomic(path, text, private=True, inside=project.paths.state)
+    return path
+
+
+def _code(value: str) -> str:
+    """A value that Markdown does not read: in backticks, more of them than it has itself."""
+    if not value:
+        return ""
+    fence = "`"
+    while fence in value:
+        fence += "`"
+    pad = " " if value.startswith("`") or value.endswith("`") else ""
+    return f"{fence}{pad}{value}{pad}{fence}".replace("|", "\\|")

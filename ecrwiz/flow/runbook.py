@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ecrwiz.flow.context import Step, View
@@ -13,7 +13,7 @@ from ecrwiz.flow.steps import build, credentials, destroy, github, provision, pu
 from ecrwiz.model.errors import EcrwizError
 from ecrwiz.services import files
 
-__all__ = ["STEPS", "StepState", "stand", "survey"]
+__all__ = ["STEPS", "StepState", "from_here", "stand", "survey", "without"]
 
 STEPS: Mapping[StepId, Step] = {
     module.STEP.id: module.STEP for module in (render, build, smoke_test, provision, push, credentials, github, destroy)
@@ -35,6 +35,20 @@ class StepState:
     status: Status
     reason: str = ""
     record: Record | None = None
+
+
+def from_here(step: StepId) -> tuple[StepId, ...]:
+    """A step and all that come after it."""
+    return CHAIN[CHAIN.index(step) :] if step in CHAIN else (step,)
+
+
+def without(wanted: Sequence[StepId], failed: Sequence[StepId]) -> tuple[StepId, ...]:
+    """The steps that can be done without those that failed: none of them uses what a failed one makes."""
+    left = set(failed)
+    for step in StepId:  # in this order every step comes after those it needs
+        if left & set(STEPS[step].needs):
+            left.add(step)
+    return tuple(step for step in wanted if step not in left)
 
 
 async def survey(project: Project) -> dict[StepId, StepState]:
@@ -60,7 +74,7 @@ async def stand(project: Project, step: Step) -> StepState:
             return StepState(step.id, Status.RUNNING, "", record)
         return StepState(step.id, Status.CUT, "the process ended while it ran", record)
     if record.status is not Status.OK:
-        reason = record.error.message if record.error else record.note
+        reason = (record.error.cause or record.error.message) if record.error else record.note
         return StepState(step.id, record.status, reason, record)
     reason = await _stale(project, step, record)
     return StepState(step.id, Status.STALE if reason else Status.FRESH, reason, record)

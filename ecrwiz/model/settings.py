@@ -39,7 +39,7 @@ class Settings:
         Raises:
             BadInputError: a variable cannot be used or is no setting and no answer.
         """
-        known = {f"ECRWIZ_{name.upper()}" for name in (*FIELDS, *cls.__dataclass_fields__, "keep_sandbox")}
+        known = {f"ECRWIZ_{name.upper()}" for name in (*FIELDS, *cls.__dataclass_fields__, "keep_sandbox", "config")}
         for name in environ:
             if name.startswith("ECRWIZ_") and name not in known:
                 raise BadInputError(f"{name} is no setting that ecrwiz knows.", f"It knows {', '.join(sorted(known))}.")

@@ -36,6 +36,7 @@ def add_to(app: Flask, store: Store, description: dict[str, Any]) -> None:
     app.add_url_rule("/rate_limit", view_func=views.rate_limit)
     app.add_url_rule(_REPO, view_func=views.repository)
     app.add_url_rule(f"{_REPO}/actions/oidc/customization/sub", view_func=views.oidc, methods=["GET", "PUT"])
+    app.add_url_rule(f"{_REPO}/actions/permissions", view_func=views.actions)
     app.add_url_rule(f"{_REPO}/environments", view_func=views.environments)
     app.add_url_rule(_ENVIRONMENT, view_func=views.environment, methods=["GET", "PUT", "DELETE"])
     for prefix, label in ((f"{_REPO}/actions", "repository"), (_ENVIRONMENT, "environment")):
@@ -95,6 +96,10 @@ class _Views:
             found.oidc_subject = _body()
             return _json({}, 201)
         return _json(found.oidc_subject)
+
+    def actions(self, owner: str, repo: str) -> Response:
+        self._admitted(owner, repo)
+        return _json({**self._example("actions-repository-permissions"), "enabled": True})
 
     def environments(self, owner: str, repo: str) -> Response:
         found = self._admitted(owner, repo)

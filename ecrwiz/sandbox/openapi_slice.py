@@ -30,6 +30,7 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
     "/user": ("get",),
     _REPO: ("get",),
     f"{_REPO}/actions/oidc/customization/sub": ("get", "put"),
+    f"{_REPO}/actions/permissions": ("get",),
     f"{_REPO}/actions/secrets": ("get",),
     f"{_REPO}/actions/secrets/public-key": ("get",),
     f"{_REPO}/actions/secrets/{{secret_name}}": ("get", "put", "delete"),

@@ -45,6 +45,7 @@ class Page(Screen[R], Generic[R]):
     TITLE_TEXT: ClassVar[str] = ""
     BINDINGS: ClassVar[list[BindingType]] = []
     AUTO_FOCUS: ClassVar[str | None] = "*"
+    NEEDS_REST: ClassVar[frozenset[str]] = frozenset()  # actions that only say why not while a run goes on
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -71,7 +72,7 @@ class Page(Screen[R], Generic[R]):
     @property
     def gone(self) -> bool:
         """Whether it was closed; a worker that waited for something then has nothing to show it on."""
-        return self not in self.app.screen_stack
+        return self not in self.app.screen_stack or not self.query(Footer)  # an App that ends takes the widgets first
 
     def body(self) -> Iterable[Widget]:
         """The screen's own widgets."""

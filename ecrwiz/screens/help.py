@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.table import Table
@@ -14,25 +14,19 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ecrwiz.actions import SCOPES, Action, in_scope
+from ecrwiz.keymap import key_text, keys_of
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-__all__ = ["HelpScreen", "key_text"]
-
-_NAMES = {"question_mark": "?", "slash": "/", "escape": "esc", "space": "space"}
-
-
-def key_text(action: Action) -> str:
-    """An action's keys as a person names them."""
-    return " ".join(_NAMES.get(key, key.replace("ctrl+", "^")) for key in action.keys.split(","))
-
+__all__ = ["HelpScreen"]
 
 _MORE: Final = (
     ("^q", "Quit, from inside a field too."),
     ("^c", "Copy the selection, or stop the run."),
     ("^p", "Command palette: every action by name, and the colours."),
     ("tab", "Go to the next pane or field; arrows move in it."),
+    ("/", "In a list: show only the rows that hold these words; esc shows all."),
 )
 
 
@@ -43,9 +37,10 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,f1,q,enter", "close", "Close", show=False),
     ]
 
-    def __init__(self, scope: str) -> None:
+    def __init__(self, scope: str, keymap: Mapping[str, str]) -> None:
         super().__init__()
         self._scope = scope
+        self._keymap = keymap
 
     def compose(self) -> ComposeResult:
         """A table of keys."""
@@ -59,7 +54,10 @@ class HelpScreen(ModalScreen[None]):
             yield Static("esc closes", classes="modal--hint", markup=False)
 
     def _table(self, scope: str) -> Table:
-        return _grid((key_text(action), action.explain) for action in in_scope(scope))
+        return _grid((self._keys(action), action.explain) for action in in_scope(scope))
+
+    def _keys(self, action: Action) -> str:
+        return " ".join(key_text(key) for key in keys_of(action, self._keymap))
 
     def action_close(self) -> None:
         """Close the help."""

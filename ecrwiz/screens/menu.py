@@ -1,66 +1,46 @@
-"""Home: what this project is, how every step stands, and what can be done."""
+"""Home's keys: they lead to every other screen, and take what those give."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
-from textual.containers import VerticalScroll
-from textual.content import Content
-from textual.widgets import Static
-
-from ecrwiz.flow import runbook
+from ecrwiz.flow import glance
 from ecrwiz.flow.context import Approvals
-from ecrwiz.flow.events import CHAIN, Event, RunFinished, Status, StepId
-from ecrwiz.flow.runbook import StepState
-from ecrwiz.model import results
-from ecrwiz.model.errors import EcrwizError
+from ecrwiz.flow.events import CHAIN, Event, RunFinished, Status, StepFinished, StepId, StepStarted
+from ecrwiz.keymap import shown_key
 from ecrwiz.screens.answers import AnswersScreen
-from ecrwiz.screens.base import Page, bindings
+from ecrwiz.screens.base import bindings
 from ecrwiz.screens.destroy import DestroyScreen
+from ecrwiz.screens.details import DetailsScreen
+from ecrwiz.screens.doctor import DoctorScreen
+from ecrwiz.screens.home import Home
 from ecrwiz.screens.log_view import LogScreen
+from ecrwiz.screens.logs import LogsScreen
 from ecrwiz.screens.receipt import ReceiptScreen
 from ecrwiz.screens.review import ReviewScreen
 from ecrwiz.screens.run import RunScreen
-from ecrwiz.screens.session import Session
-from ecrwiz.screens.words import seconds_text, status_words
-from ecrwiz.widgets.row_list import RowList
-from ecrwiz.widgets.step_list import StepList, StepRow
+from ecrwiz.screens.words import status_words
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
-    from textual.widget import Widget
 
 __all__ = ["MenuScreen"]
 
 
-class MenuScreen(Page[None]):
-    """The screen under all others; it leads to them and takes what they give."""
+class MenuScreen(Home):
+    """The screen under all others."""
 
     SCOPE = "menu"
     TITLE_TEXT = "Home"
     BINDINGS: ClassVar[list[BindingType]] = bindings("menu")
-    AUTO_FOCUS = "#steps"
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._states: Mapping[StepId, StepState] = {step: StepState(step, Status.NOT_RUN) for step in CHAIN}
-        self._surveyed = False
-
-    def body(self) -> Iterable[Widget]:
-        """The project, a word on what is wrong, the steps, the marked one in full."""
-        yield Static(id="project")
-        yield Static(id="banner")
-        yield StepList(id="steps")
-        with VerticalScroll(id="about", can_focus=False):
-            yield Static(id="about-text")
+    NEEDS_REST = frozenset({"answers", "review", "destroy"})
 
     def on_mount(self) -> None:
         """Look how the steps stand; a first visit opens the form."""
         super().on_mount()
         self._show()
         self.survey()
+        self.ask_who()
         if not self.session.project.paths.answers_file.exists() and self.session.project.app_problem is None:
             self.open_answers(then_review=True)
 
@@ -68,120 +48,60 @@ class MenuScreen(Page[None]):
         """Something may have changed."""
         self._show()
         self.survey()
+        self.ask_who()
 
     def on_run_events(self, events: tuple[Event, ...]) -> None:
         """The steps move; the end of a run is told when another screen is in front."""
-        self._show()
+        if self.is_current:  # else it shows all anew when it comes to the front
+            self._show_steps()
+            if any(isinstance(event, StepStarted | StepFinished) for event in events):
+                self._show()
         for event in events:
             if isinstance(event, RunFinished):
                 self.survey()
                 if not isinstance(self.app.screen, RunScreen):
-                    _, word, _ = status_words(event.status)
-                    self.notify(f"The run is {word}; w shows it.", markup=False)
+                    self._tell_end(event)
 
-    def on_second(self) -> None:
-        """The clocks go on."""
-        self._show_steps()
-
-    @work(group="survey", exclusive=True)
-    async def survey(self) -> None:
-        """Look how every step stands."""
-        try:
-            self._states = await runbook.survey(self.session.project)
-        except EcrwizError as error:
-            self.notify(str(error), severity="error", markup=False)
-            return
-        self._surveyed = True
-        self._show()
-
-    def _show(self) -> None:
-        self.query_one("#project", Static).update(self._project_text())
-        banner = self.query_one("#banner", Static)
-        text = self._banner_text()
-        banner.display = bool(text)
-        banner.update(Content(text))
-        self._show_steps()
-        self._show_about()
-
-    def _project_text(self) -> Content:
-        resolved = self.session.project.resolved
-        values = resolved.values
-        pairs = [
-            ("Region", values.get("region", "?")),
-            ("Repository", resolved.answers.repository_name if resolved.answers else "?"),
-            ("Image", self._image()),
-            ("GitHub", values.get("github_repository") or "no repository"),
-        ]
-        return Content("\n").join(Content.assemble((f"{label:<12}", "dim"), value) for label, value in pairs)
-
-    def _image(self) -> str:
-        built = self.session.project.results.find(results.BuildResult)
-        return f"{built.image}:{built.tag}" if built else "not built yet"
-
-    def _banner_text(self) -> str:
-        project = self.session.project
-        if project.app_problem is not None:
-            return f"✗ {project.app_problem.message} {project.app_problem.hint}".rstrip()
-        if project.resolved.answers is None and self.session.project.paths.answers_file.exists():
-            return f"✗ {next(iter(project.resolved.problems.values()), '')} Press e to change it."
-        if project.journal.unreadable:
-            return f"! {project.journal.unreadable}"
-        cut = [step for step, state in self._states.items() if state.status is Status.CUT]
-        if cut and not self.session.busy:
-            return f"! An earlier run was cut off during {', '.join(cut)}. Press a to go on from there."
-        return ""
-
-    def _state(self, step: StepId) -> StepState:
-        """How a step stands now: as the run says while one is going on."""
-        state = self._states[step]
-        view = self.session.run.steps.get(step) if self.session.busy else None
-        if view is None or (view.status is Status.NOT_RUN):
-            return state
-        note = view.progress.text if view.progress else view.note
-        return StepState(step, view.status, note, state.record)
-
-    def _show_steps(self) -> None:
-        rows = []
-        for step in CHAIN:
-            state = self._state(step)
-            glyph, word, tone = status_words(state.status)
-            record = state.record
-            took = seconds_text(record.seconds) if record and record.seconds else ""
-            rows.append(StepRow(step, step, glyph, word, tone, state.reason, took))
-        self.query_one("#steps", StepList).set_steps(rows)
-
-    @on(RowList.Marked, "#steps")
-    def _on_marked(self, event: RowList.Marked) -> None:
-        event.stop()
-        self._show_about()
-
-    def _marked(self) -> StepId:
-        return StepId(self.query_one("#steps", StepList).key or StepId.RENDER)
-
-    def _show_about(self) -> None:
-        step = self._marked()
-        known, state = runbook.STEPS[step], self._state(step)
-        lines = [f"{step}: {known.title}"]
-        if known.needs:
-            lines.append(f"Needs {', '.join(known.needs)}.")
-        if state.reason:
-            lines.append(f"{status_words(state.status)[1].capitalize()}: {state.reason}")
-        hint = state.record.error.hint if state.record and state.record.error else ""
-        if hint and state.status is Status.FAILED:
-            lines.append(hint)
-        self.query_one("#about-text", Static).update(Content("\n".join(lines)))
+    def _tell_end(self, end: RunFinished) -> None:
+        _, word, _ = status_words(end.status)
+        key = shown_key("menu.show_run", self.session.keymap)
+        where = f"{key} shows it" if self.app.screen is self else f"on Home, {key} shows it"
+        self.notify(f"The run is {word}; {where}.", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Watching needs a run."""
-        if action == "show_run":
-            return self.session.busy or self.session.run.end is not None
-        return True
+        """Only the keys that can do something now."""
+        busy, step = self.session.busy, self._marked() if self.is_mounted else None
+        record = self._states[step].record if step is not None else None
+        match action:
+            case "show_run":
+                return busy or self.session.run.end is not None
+            case "run_step":
+                return step is not None
+            case "run_from":
+                return step is not None and not busy
+            case "outputs":
+                return bool(record and record.outputs)
+            case "commands":
+                return bool(record and record.commands)
+            case _:
+                return True
 
     def action_run_step(self) -> None:
         """Run the marked step."""
-        if not self.session.busy:
-            self._start((self._marked(),), force=True)
-        else:
+        step = self._marked()
+        if self.session.busy:
+            self.action_show_run()
+        elif step is not None:
+            self._start((step,), force=True)
+
+    def action_run_from(self) -> None:
+        """Run the marked step, and what is not fresh after it."""
+        step = self._marked()
+        if step is None or self.session.busy:
+            return
+        if self.session.project.resolved.answers is None:
+            self.open_answers(then_review=True)
+        elif self.session.start_from(step):
             self.action_show_run()
 
     def action_run_all(self) -> None:
@@ -208,7 +128,7 @@ class MenuScreen(Page[None]):
     def open_answers(self, *, then_review: bool) -> None:
         """Open the form, and the review after it."""
         if self.session.busy:
-            self.notify("Answers cannot change while a step runs; w shows the run.", markup=False)
+            self.notify("Answers cannot change while a step runs.", markup=False)
             return
 
         def saved(yes: bool | None) -> None:
@@ -221,7 +141,7 @@ class MenuScreen(Page[None]):
     def action_review(self) -> None:
         """Show files and plan."""
         if self.session.busy:
-            self.notify("The review waits for the run to end; w shows it.", markup=False)
+            self.notify("The review waits for the run to end.", markup=False)
         elif self.session.project.resolved.answers is None:
             self.open_answers(then_review=True)
         else:
@@ -255,11 +175,42 @@ class MenuScreen(Page[None]):
     def action_log(self) -> None:
         """Open the marked step's last log."""
         step = self._marked()
+        if step is None:
+            return
         path = self.session.log_path(step, self._states[step].record)
         if path is None:
             self.notify(f"{step} has not been run, so it has no log.", markup=False)
         else:
             self.app.push_screen(LogScreen(self.session, step, path))
+
+    def action_outputs(self) -> None:
+        """Show what the marked step made."""
+        step = self._marked()
+        record = self._states[step].record if step is not None else None
+        if record is not None and record.outputs:
+            values = glance.output_lines(record.outputs)
+            self.app.push_screen(DetailsScreen(self.session, f"Outputs of {step}", values))
+
+    def action_commands(self) -> None:
+        """Show what was run for the marked step."""
+        step = self._marked()
+        record = self._states[step].record if step is not None else None
+        if record is not None and record.commands:
+            values = [("$", command) for command in record.commands]
+            self.app.push_screen(DetailsScreen(self.session, f"Commands of {step}", values))
+
+    def action_refresh(self) -> None:
+        """Look again."""
+        self.survey()
+        self.ask_who(anew=True)
+
+    def action_logs(self) -> None:
+        """List the logs of all runs."""
+        self.app.push_screen(LogsScreen(self.session))
+
+    def action_doctor(self) -> None:
+        """Check tools, credentials, keyring and GitHub."""
+        self.app.push_screen(DoctorScreen(self.session))
 
     def action_receipt(self) -> None:
         """Show what exists."""
@@ -268,7 +219,7 @@ class MenuScreen(Page[None]):
     def action_destroy(self) -> None:
         """Show what would go, and ask."""
         if self.session.busy:
-            self.notify("Destroy waits for the run to end; w shows it.", markup=False)
+            self.notify("Destroy waits for the run to end.", markup=False)
             return
         if self.session.project.resolved.answers is None:
             self.notify("Destroy needs usable answers; e changes them.", severity="warning", markup=False)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.table import Table
 from rich.text import Text
+from textual import work
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.widgets import Static
 
 from ecrwiz.flow import receipt
+from ecrwiz.model.errors import EcrwizError
 from ecrwiz.screens.base import Page, bindings
 
 if TYPE_CHECKING:
@@ -30,6 +34,8 @@ class ReceiptScreen(Page[None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings("receipt")
     AUTO_FOCUS = "#receipt"
 
+    _sections: Sections = ()
+
     def body(self) -> Iterable[Widget]:
         """The sections, one under the other."""
         self._sections = receipt.receipt(self.session.project)
@@ -39,11 +45,27 @@ class ReceiptScreen(Page[None]):
             for title, lines in self._sections:
                 yield Static(Text(title), classes="receipt--title")
                 yield Static(_table(lines), classes="receipt--lines")
+        yield Static(id="exported")
 
     def action_copy(self) -> None:
         """Copy it as text."""
         self.app.copy_to_clipboard(as_text(self._sections))
-        self.notify("The receipt was copied.", markup=False)
+
+    @work(group="export", exclusive=True)
+    async def action_export(self) -> None:
+        """Write it as Markdown; the path stays on the screen."""
+        try:
+            path = await asyncio.to_thread(receipt.export, self.session.project)
+        except EcrwizError as error:
+            self.notify(str(error), title="Not written", severity="error", markup=False)
+            return
+        if not self.gone:
+            self.query_one("#exported", Static).update(Content(f"Written to {path}"))
+            self.add_class("-exported")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """There is nothing to copy before something exists."""
+        return bool(self._sections) or action not in ("copy", "export")
 
     def action_back(self) -> None:
         """Close it."""

@@ -8,62 +8,30 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
-from ecrwiz.flow.events import CHAIN, Event, Status, StepId
+from ecrwiz.flow.events import CHAIN, CommandShown, Event, Output, Progress, Status, StepId
+from ecrwiz.keymap import shown_key
 from ecrwiz.screens.base import Page, bindings
 from ecrwiz.screens.log_view import LogScreen
 from ecrwiz.screens.modals import ButtonsModal, Choice
-from ecrwiz.screens.run_state import StepView
+from ecrwiz.screens.run_pane import StepPane, step_row
 from ecrwiz.screens.session import Session
-from ecrwiz.screens.words import clock_text, progress_text, seconds_text, status_words
-from ecrwiz.widgets.log_pane import LogPane
+from ecrwiz.screens.words import clock_text, seconds_text
+from ecrwiz.widgets.put import put
 from ecrwiz.widgets.row_list import RowList
-from ecrwiz.widgets.step_list import StepList, StepRow
+from ecrwiz.widgets.step_list import StepList
+from ecrwiz.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
-    from textual.app import ComposeResult
     from textual.widget import Widget
 
 __all__ = ["RunScreen"]
 
 WIDE = 120
 SIDE_BY_SIDE = 3
-
-
-class StepPane(Vertical):
-    """One step: its command, how far it is, its output."""
-
-    def __init__(self, step: StepId) -> None:
-        super().__init__(id=f"pane-{step}", classes="step-pane")
-        self._step = step
-        self._log = LogPane()
-
-    def compose(self) -> ComposeResult:
-        """Command, progress, log."""
-        yield Static(classes="step-pane--command")
-        yield Static(classes="step-pane--progress")
-        yield self._log
-
-    def update_from(self, view: StepView) -> None:
-        """Show the step as it is now."""
-        glyph, word, _ = status_words(view.status)
-        command = f"$ {view.command}" if view.command else f"{glyph} {word}"
-        if view.lines.dropped:
-            command = f"({view.lines.dropped} older lines: l) {command}"
-        self.query_one(".step-pane--command", Static).update(Content(f"{self._step}  {command}"))
-        progress = self.query_one(".step-pane--progress", Static)
-        progress.display = view.progress is not None
-        if view.progress:
-            progress.update(Content(progress_text(view.progress, max(8, min(30, self.size.width // 4)))))
-        self._log.show(view.lines)
-        self._log.sync()
-
-    def scroll_log(self, lines: int) -> None:
-        """Scroll the output."""
-        self._log.scroll_relative(y=lines, animate=False)
 
 
 class RunScreen(Page[str]):
@@ -87,6 +55,7 @@ class RunScreen(Page[str]):
         """Steps, the failure, the panes, the last word."""
         yield StepList(head=False, id="steps")
         yield Static(id="failure")
+        yield TabLine(id="tabs")
         with Horizontal(id="panes"):
             for step in StepId:
                 yield StepPane(step)
@@ -100,6 +69,7 @@ class RunScreen(Page[str]):
     def on_resize(self, event: events.Resize) -> None:
         """Room for more or fewer panes."""
         self._arrange(event.size.width)
+        self._show_panes()
 
     def on_screen_resume(self) -> None:
         """Show what came while another screen was in front; a run that ended there leads on."""
@@ -108,12 +78,17 @@ class RunScreen(Page[str]):
     def on_second(self) -> None:
         """The clocks go on."""
         self._show_steps()
+        self._show_panes()
 
-    def on_run_events(self, events: tuple[Event, ...]) -> None:  # noqa: ARG002
-        """Show what happened."""
+    def on_run_events(self, events: tuple[Event, ...]) -> None:
+        """Show what happened; lines and progress come twenty times a second and change neither panes nor keys."""
         if not self.is_current:
             return
-        self._show()
+        if all(isinstance(event, Output | Progress | CommandShown) for event in events):
+            self._show_steps()
+            self._show_panes()
+        else:
+            self._show()
 
     def _lead_on(self) -> None:
         """A run of the whole chain that ended well leads to the receipt, once."""
@@ -127,14 +102,29 @@ class RunScreen(Page[str]):
     def _show(self) -> None:
         self._show_steps()
         self._follow()
-        run = self.session.run
-        for step, view in run.steps.items():
-            self._pane(step).update_from(view)
         self._arrange(self.size.width)
+        self._show_panes()
         self._show_failure()
         self._show_end()
         self.refresh_bindings()
         self.call_after_refresh(self._lead_on)
+
+    def _show_panes(self) -> None:
+        """The panes in sight and the tabs; one that comes into sight later catches up then."""
+        run, marked, now = self.session.run, self._marked(), time.monotonic()
+        shown = [step for step in run.steps if self._pane(step).display]
+        several = len(shown) > 1
+        for step in shown:
+            self._pane(step).update_from(run.steps[step], marked=several and step is marked)
+        tabs = [(step, f"{step} {clock_text(run.steps[step].elapsed(now))}") for step in self._tabs()]
+        line = self.query_one("#tabs", TabLine)
+        line.display = len(tabs) > 1 and not several
+        line.set_tabs(tabs, marked or "")
+
+    def _tabs(self) -> tuple[StepId, ...]:
+        """The steps at work, and the marked one."""
+        marked = self._marked()
+        return tuple(step for step in self.session.run.steps if step in self.session.run.running or step is marked)
 
     def _pane(self, step: StepId) -> StepPane:
         return self.query_one(f"#pane-{step}", StepPane)
@@ -142,7 +132,7 @@ class RunScreen(Page[str]):
     def _show_steps(self) -> None:
         now = time.monotonic()
         self.query_one("#steps", StepList).set_steps(
-            [_row(step, view, now) for step, view in self.session.run.steps.items()]
+            [step_row(step, view, now) for step, view in self.session.run.steps.items()]
         )
 
     def _follow(self) -> None:
@@ -163,7 +153,15 @@ class RunScreen(Page[str]):
         if event.by_person:
             self._pinned = StepId(event.key)
         self._arrange(self.size.width)
+        self._show_panes()
         self._show_failure()
+        self.refresh_bindings()
+
+    @on(TabLine.Chosen)
+    def _on_tab(self, event: TabLine.Chosen) -> None:
+        event.stop()
+        self._pinned = StepId(event.key)
+        self.query_one("#steps", StepList).mark(event.key)
 
     def _marked(self) -> StepId | None:
         key = self.query_one("#steps", StepList).key
@@ -188,20 +186,33 @@ class RunScreen(Page[str]):
         box.display = failure is not None
         if failure is not None:
             what = "The run could not begin" if run.problem else f"{marked} failed"
-            box.update(Content(f"✗ {what}: {failure.message}\n{failure.hint}".rstrip()))
+            lines = [f"✗ {what}: {failure.cause or failure.message}", failure.hint, failure.link]
+            if failure.cause:
+                lines.append(failure.message)
+            first, *rest = (line for line in lines if line)
+            put(box, Content("\n").join([Content.styled(first, "bold"), *map(Content, rest)]))
 
     def _show_end(self) -> None:
-        run, end = self.session.run, self.query_one("#end", Static)
+        end, text = self.query_one("#end", Static), self._end_text()
+        put(end, text)
+        end.display = bool(text)
+
+    def _end_text(self) -> str:
+        run = self.session.run
         if self.session.busy or run.end is None:
             waiting = "Stopping: each step ends in good order; Terraform saves its state and frees its lock."
-            end.update(Content(waiting if run.stopping else ""))
-        elif run.end.status is Status.OK:
-            end.update(Content(f"✓ Done in {seconds_text(run.end.seconds)}. p shows the receipt, esc goes Home."))
-        elif run.end.status is Status.CANCELLED:
-            end.update(Content("■ Stopped. What was done is kept; r goes on from there."))
-        else:
-            end.update(Content("✗ Not complete. What was done is kept; r tries again what did not succeed."))
-        end.display = bool(str(end.content))
+            return waiting if run.stopping else ""
+        if run.end.status is Status.OK:
+            keys = f"{self._key('receipt')} shows the receipt, {self._key('back')} goes Home."
+            return f"✓ Done in {seconds_text(run.end.seconds)}. {keys}"
+        if run.end.status is Status.CANCELLED:
+            return f"■ Stopped. What was done is kept; {self._key('retry')} goes on from there."
+        skip = self.session.skippable()
+        without = f", {self._key('skip')} goes on with {', '.join(skip)} without it" if skip else ""
+        return f"✗ Not complete. What was done is kept; {self._key('retry')} tries again{without}."
+
+    def _key(self, name: str) -> str:
+        return shown_key(f"run.{name}", self.session.keymap)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Only the keys that can do something now."""
@@ -212,6 +223,12 @@ class RunScreen(Page[str]):
             return not busy and end is not None and end.status is not Status.OK
         if action in ("answers", "receipt"):
             return not busy
+        if action == "skip":
+            return bool(self.session.skippable())
+        if action == "copy":
+            return self._command() != ""
+        if action == "next_tab":
+            return len(self._tabs()) > 1
         return True
 
     def action_retry(self) -> None:
@@ -220,6 +237,39 @@ class RunScreen(Page[str]):
         if self.session.retry():
             self._leads_on = True
             self._show()
+
+    def action_skip(self) -> None:
+        """Ask, then go on without what failed."""
+        failed, steps = self.session.run.failed, self.session.skippable()
+        if not steps:
+            return
+        body = [
+            f"These do not need what it makes, and are run now: {', '.join(steps)}.",
+            f"{failed[0].capitalize()} stays failed; run it again at any time.",
+        ]
+        choices: tuple[Choice, ...] = (("back", "Back", "default"), ("skip", "Go on without it", "warning"))
+        self.app.push_screen(ButtonsModal(f"Go on without {', '.join(failed)}?", body, choices, "back"), self._skip)
+
+    def _skip(self, reply: object) -> None:
+        if reply == "skip" and self.session.skip():
+            self._pinned, self._leads_on = None, False
+            self._show()
+
+    def _command(self) -> str:
+        step = self._marked()
+        view = self.session.run.steps.get(step) if step else None
+        return view.command if view else ""
+
+    def action_copy(self) -> None:
+        """Copy the marked step's command, or what is selected by the mouse."""
+        self.app.copy_to_clipboard(self.get_selected_text() or self._command())
+
+    def action_next_tab(self) -> None:
+        """Mark the next of the steps at work."""
+        tabs, marked = self._tabs(), self._marked()
+        if len(tabs) > 1 and marked is not None:
+            self._pinned = tabs[(tabs.index(marked) + 1) % len(tabs)]
+            self.query_one("#steps", StepList).mark(self._pinned)
 
     def action_stop(self) -> None:
         """Ask, then stop the run."""
@@ -263,16 +313,3 @@ class RunScreen(Page[str]):
     def action_back(self) -> None:
         """Home; the run goes on."""
         self.dismiss("")
-
-
-def _row(step: StepId, view: StepView, now: float) -> StepRow:
-    glyph, word, tone = status_words(view.status)
-    waits = view.status is Status.NOT_RUN
-    note = view.note or (view.error.message if view.error else "")
-    if view.status is Status.RUNNING:
-        note = progress_text(view.progress, 10) if view.progress else view.command
-    if view.status is Status.RUNNING:
-        elapsed = clock_text(view.elapsed(now))
-    else:
-        elapsed = "" if waits or view.status in (Status.FRESH, Status.SKIPPED) else seconds_text(view.seconds)
-    return StepRow(step, step, glyph, "waiting" if waits else word, tone, note, elapsed)

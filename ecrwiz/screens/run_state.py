@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from ecrwiz.flow.events import (
     Asked,
@@ -20,9 +21,12 @@ from ecrwiz.flow.events import (
     StepId,
     StepStarted,
 )
+from ecrwiz.widgets.eta import WINDOW_SECONDS, Sample, seconds_left
 from ecrwiz.widgets.line_buffer import LineBuffer
 
 __all__ = ["RunState", "StepView"]
+
+SAMPLE_SECONDS: Final = 0.25
 
 
 @dataclass
@@ -34,7 +38,9 @@ class StepView:
         began: monotonic seconds.
         seconds: how long it took, once it ended.
         command: the command that is run for it now.
+        commands: all that were run for it so far.
         progress: how far it is.
+        samples: how far it was, for the last seconds; only of bytes with a known total.
         lines: its output.
         note: why it was skipped, or what to know.
         error: why it failed.
@@ -44,7 +50,9 @@ class StepView:
     began: float = 0.0
     seconds: float = 0.0
     command: str = ""
+    commands: list[str] = field(default_factory=list)
     progress: Progress | None = None
+    samples: list[Sample] = field(default_factory=list)
     lines: LineBuffer = field(default_factory=LineBuffer)
     note: str = ""
     error: Failure | None = None
@@ -52,6 +60,19 @@ class StepView:
     def elapsed(self, now: float) -> float:
         """Seconds so far, or in all."""
         return now - self.began if self.status is Status.RUNNING else self.seconds
+
+    def left(self, now: float) -> float | None:
+        """Seconds until the end of what is counted now, when they can be known."""
+        return seconds_left(self.samples, now)
+
+    def note_progress(self, progress: Progress, now: float) -> None:
+        """Take in how far it is."""
+        self.progress = progress
+        if progress.unit != "bytes" or not progress.total:
+            self.samples.clear()
+        elif not self.samples or now - self.samples[-1][0] >= SAMPLE_SECONDS:
+            kept = [sample for sample in self.samples if now - sample[0] <= WINDOW_SECONDS]
+            self.samples = [*kept, (now, progress.done, progress.total)]
 
 
 class RunState:
@@ -101,13 +122,14 @@ class RunState:
                 view.status, view.began = Status.RUNNING, time.monotonic()
             case CommandShown(step, text):
                 self.view(step).command = text
+                self.view(step).commands.append(text)
                 self.view(step).lines.extend((f"$ {text}",))
             case Output(step, lines):
                 # A word about the run as a whole may name a step that is not part of it.
                 shown = step if step in self.steps or not self.steps else next(iter(self.steps))
                 self.view(shown).lines.extend(lines)
             case Progress(step=step):
-                self.view(step).progress = event
+                self.view(step).note_progress(event, time.monotonic())
             case StepFinished(step=step):
                 self._finish(self.view(step), event)
             case RunFinished():
@@ -119,3 +141,4 @@ class RunState:
         view.status, view.seconds = event.status, event.seconds
         view.note, view.error = event.note, event.error
         view.progress = None
+        view.samples.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,7 @@ from ecrwiz.flow.engine import Engine
 from ecrwiz.flow.events import CHAIN, Asked, Event, Failure, Reply, RunFinished, Status, StepId
 from ecrwiz.flow.journal import Record
 from ecrwiz.flow.project import Project
+from ecrwiz.flow.runbook import from_here, without
 from ecrwiz.model.errors import EcrwizError
 from ecrwiz.screens.run_state import RunState
 
@@ -35,6 +36,7 @@ class Wish:
     steps: tuple[StepId, ...]
     force: bool
     approvals: Approvals | None
+    again: StepId | None = None
 
 
 class Session:
@@ -45,6 +47,7 @@ class Session:
         world: a word for what is not the real AWS, shown on every screen; else empty.
         engine: runs its steps.
         run: the present or the last run.
+        keymap: the person's own keys by action id.
         draft: field values that were typed in the form and not saved.
         events: what happened, published at most twenty times a second; the state already holds it.
     """
@@ -52,6 +55,7 @@ class Session:
     def __init__(self, app: App[int], project: Project, world: str = "") -> None:
         self.project = project
         self.world = world
+        self.keymap: Mapping[str, str] = {}
         self.engine = Engine(project, self._hear)
         self.run = RunState()
         self.draft: dict[str, str] = {}
@@ -67,14 +71,40 @@ class Session:
         """Whether a run is going on."""
         return self._task is not None and not self._task.done()
 
-    def start(self, steps: Sequence[StepId] = (), *, force: bool = False, approvals: Approvals | None = None) -> bool:
-        """Begin a run; False when one is going on."""
+    def start(
+        self,
+        steps: Sequence[StepId] = (),
+        *,
+        force: bool = False,
+        approvals: Approvals | None = None,
+        again: StepId | None = None,
+    ) -> bool:
+        """Begin a run; False when one is going on. `force` means all of its steps, `again` one of them."""
         if self.busy:
             return False
-        self._wish = Wish(tuple(steps), force, approvals)
+        self._wish = Wish(tuple(steps), force, approvals, again)
         self.run = RunState(self._wish.steps or CHAIN)
         self._task = asyncio.create_task(self._run(self._wish), name="run")
         return True
+
+    def start_from(self, step: StepId) -> bool:
+        """Begin a run of this step, fresh or not, and of all after it that are not fresh."""
+        return self.start(from_here(step), again=step)
+
+    def skippable(self) -> tuple[StepId, ...]:
+        """The steps of the last run that were not done and can be done without those that failed."""
+        done = (Status.OK, Status.FRESH)
+        left = [
+            step
+            for step, view in self.run.steps.items()
+            if view.status not in done and not (view.status is Status.SKIPPED and view.began)
+        ]
+        return without(left, self.run.failed) if self.run.failed and not self.busy else ()
+
+    def skip(self) -> bool:
+        """Go on without the steps that failed, and without those that need them."""
+        steps = self.skippable()
+        return bool(steps) and self.start(steps, approvals=self._wish.approvals if self._wish else None)
 
     def retry(self) -> bool:
         """Run again what did not succeed in the last run."""
@@ -116,7 +146,7 @@ class Session:
 
     async def _run(self, wish: Wish) -> None:
         try:
-            await self.engine.run(wish.steps, force=wish.force, approvals=wish.approvals)
+            await self.engine.run(wish.steps, force=wish.force, approvals=wish.approvals, again=wish.again)
         except EcrwizError as error:
             self._failed(Failure(error.message, error.hint, error.exit_code))
         except Exception as error:  # noqa: BLE001  # this door's one broad except: a bug must not take the screen away

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Final
 
 from ecrwiz.flow.events import Progress, Status
 from ecrwiz.widgets.bars import progress_bar
 
-__all__ = ["STATUS", "clock_text", "progress_text", "seconds_text", "size_text", "status_words"]
+__all__ = [
+    "STATUS",
+    "ago_text",
+    "clock_text",
+    "path_text",
+    "progress_text",
+    "seconds_text",
+    "size_text",
+    "status_words",
+    "when_text",
+]
 
 # Glyph, word and tone; the word always stands beside the glyph, so no meaning hangs on colour or sign alone.
 STATUS: Final[Mapping[Status, tuple[str, str, str]]] = {
@@ -46,6 +57,21 @@ def clock_text(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 10 else seconds_text(seconds)
 
 
+def ago_text(seconds: float) -> str:
+    """How long ago something was: `just now`, `5m ago`, `3h ago`, `12d ago`."""
+    if seconds < 60:
+        return "just now"
+    for size, sign in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{sign} ago"
+    return ""
+
+
+def when_text(moment: float) -> str:
+    """A moment (seconds since the epoch) on this machine's own clock: `2026-11-23 05:20`."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+
+
 def size_text(count: float) -> str:
     """A number of bytes: `512 B`, `3.4 MB`."""
     for unit in ("B", "kB", "MB"):
@@ -55,8 +81,14 @@ def size_text(count: float) -> str:
     return f"{count:.1f} GB"
 
 
-def progress_text(progress: Progress, bar: int) -> str:
-    """How far a step is, in words and with a bar of `bar` cells when the total is known."""
+def progress_text(progress: Progress, bar: int, left: float | None = None) -> str:
+    """How far a step is, in words and with a bar of `bar` cells when the total is known.
+
+    Args:
+        progress: as the step told it.
+        bar: cells of the bar.
+        left: seconds until the end, when they can be known.
+    """
     text = progress.text
     if progress.total is None or progress.total <= 0:
         return text
@@ -64,4 +96,11 @@ def progress_text(progress: Progress, bar: int) -> str:
         count = f"{size_text(progress.done)} of {size_text(progress.total)}"
     else:
         count = f"{progress.done:g} of {progress.total:g} {progress.unit}".rstrip()
-    return f"{progress_bar(progress.done, progress.total, bar)} {count}  {text}".rstrip()
+    still = f", {seconds_text(max(1.0, left))} left" if left is not None else ""
+    return f"{progress_bar(progress.done, progress.total, bar)} {count}{still}  {text}".rstrip()
+
+
+def path_text(path: object, width: int) -> str:
+    """A path in so many cells; its end tells most."""
+    text = str(path)
+    return text if len(text) <= width or width < 2 else f"…{text[1 - width :]}"

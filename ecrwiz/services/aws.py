@@ -5,21 +5,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import configparser
 import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ecrwiz.model.errors import EcrwizError, MissingToolError, RemoteError, ToolFailedError
 from ecrwiz.model.redact import Secret
+from ecrwiz.services.process import in_daemon_thread
 
-__all__ = ["Aws", "Identity", "configured_region", "credential_hint", "known_regions"]
+__all__ = ["Aws", "Credentials", "Identity", "configured_region", "credential_hint", "known_regions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,21 @@ class Identity:
     def is_root(self) -> bool:
         """The account's root user, which should not be used for daily work."""
         return self.arn.endswith(":root")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Which credentials the SDK takes.
+
+    Attributes:
+        key_id: the access key's id, which is no secret.
+        source: where they come from, in words.
+        expires: when they end by themselves (UTC); None when they do not, or do not say.
+    """
+
+    key_id: str
+    source: str
+    expires: datetime | None
 
 
 @cache
@@ -68,10 +85,17 @@ def credential_hint(environ: Mapping[str, str]) -> str:
 
 
 class Aws:
-    """AWS in one region, as the person (their own credential chain) or as a given access key."""
+    """AWS in one region, as the person (their own credential chain) or as a given access key.
 
-    def __init__(self, region: str, key: tuple[str, Secret] | None = None) -> None:
+    Args:
+        region: its code.
+        key: an access key's id and secret; None for the person's own credentials.
+        quick: give up after some seconds and do not try again.
+    """
+
+    def __init__(self, region: str, key: tuple[str, Secret] | None = None, *, quick: bool = False) -> None:
         self.region = region
+        self._quick = quick
         self._key = key
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()  # a boto3 session makes one client at a time
@@ -84,7 +108,8 @@ class Aws:
             ToolFailedError: what answered is not AWS, or does not speak as AWS does.
             MissingToolError: no usable credentials, or AWS cannot be reached.
         """
-        return await asyncio.to_thread(self._call, service, operation, parameters)
+        # A profile may name a program that gives the credentials, and a program may hang for ever.
+        return await in_daemon_thread(lambda: self._call(service, operation, parameters))
 
     async def identity(self) -> Identity:
         """Ask STS who we are.
@@ -93,8 +118,69 @@ class Aws:
             RemoteError: the credentials are refused.
             MissingToolError: there are none, or AWS cannot be reached.
         """
-        found = await self.call("sts", "get_caller_identity")
+        return await in_daemon_thread(self.ask_identity)
+
+    def ask_identity(self) -> Identity:
+        """The same, blocking; for a thread of its own.
+
+        Raises:
+            RemoteError: the credentials are refused.
+            MissingToolError: there are none, or AWS cannot be reached.
+        """
+        found = self._call("sts", "get_caller_identity", {})
         return Identity(found["Account"], found["Arn"])
+
+    async def credentials(self) -> Credentials:
+        """Find the credentials that every call is signed with.
+
+        Raises:
+            MissingToolError: there are none, or what should give them does not.
+        """
+        return await in_daemon_thread(self._find_credentials)
+
+    async def clock_skew(self) -> timedelta:
+        """How far this machine's clock is ahead of AWS's; asked without credentials, so that none can be refused.
+
+        Raises:
+            MissingToolError: AWS cannot be reached.
+            ToolFailedError: what answered does not say what time it is.
+        """
+        return await in_daemon_thread(self._clock_skew)
+
+    def _find_credentials(self) -> Credentials:
+        from botocore.exceptions import BotoCoreError, NoCredentialsError
+
+        try:
+            found = self._session().get_credentials()
+            if found is None:
+                raise NoCredentialsError
+            key_id = str(found.get_frozen_credentials().access_key)
+        except BotoCoreError as error:
+            raise _unreachable(error) from error
+        method = str(found.method or "")
+        return Credentials(key_id, _SOURCES.get(method, method), _expiry(found))
+
+    def _clock_skew(self) -> timedelta:
+        from botocore import UNSIGNED
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        config = self._config().merge(Config(signature_version=UNSIGNED))
+        try:
+            with self._lock:
+                client = self._session().client("sts", config=config)
+            asked = datetime.now(UTC)
+            answer: Mapping[str, Any] = client.get_caller_identity()
+        except ClientError as error:
+            answer = error.response
+        except BotoCoreError as error:
+            raise _unreachable(error) from error
+        said = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+        try:
+            theirs = parsedate_to_datetime(said)
+        except ValueError:
+            raise ToolFailedError("AWS's answer does not say what time it is there.") from None
+        return asked + (datetime.now(UTC) - asked) / 2 - theirs
 
     def _call(self, service: str, operation: str, parameters: Mapping[str, object]) -> dict[str, Any]:
         from boto3.exceptions import Boto3Error
@@ -130,11 +216,41 @@ class Aws:
             aws_access_key_id=access_key_id, aws_secret_access_key=secret.reveal(), region_name=self.region
         )
 
-    @staticmethod
-    def _config() -> Any:  # noqa: ANN401
+    def _config(self) -> Any:  # noqa: ANN401
         from botocore.config import Config
 
+        if self._quick:
+            return Config(connect_timeout=3, read_timeout=6, retries={"mode": "standard", "total_max_attempts": 1})
         return Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "max_attempts": 4})
+
+
+_LONGEST: Final = timedelta(days=30)
+
+# botocore's own names for where credentials come from.
+_SOURCES: Mapping[str, str] = {
+    "env": "environment variables",
+    "shared-credentials-file": "the shared credentials file",
+    "config-file": "the AWS config file",
+    "assume-role": "an assumed role",
+    "assume-role-with-web-identity": "a role assumed with a web identity",
+    "sso": "AWS single sign-on",
+    "login": "aws login",
+    "custom-process": "a program that the profile names",
+    "container-role": "the container's role",
+    "iam-role": "the instance's role",
+}
+
+
+def _expiry(credentials: Any) -> datetime | None:  # noqa: ANN401  # botocore's, of several types
+    """When credentials end: they tell only whether they end within so many seconds."""
+    ends_within = getattr(credentials, "refresh_needed", None)
+    low, high = 0.0, _LONGEST.total_seconds()
+    if ends_within is None or not ends_within(high):
+        return None
+    while high - low > 15:
+        middle = (low + high) / 2
+        low, high = (low, middle) if ends_within(middle) else (middle, high)
+    return datetime.now(UTC) + timedelta(seconds=high)
 
 
 _LOG_IN = "Log in again, for instance with `aws sso login` or `aws login`, and run the step again."

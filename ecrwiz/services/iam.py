@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from ecrwiz.model.ports import AwsCall
 
 __all__ = ["AccessKey", "Iam"]
 
+_ASSUMED = ":assumed-role/"
 _GONE = {"NoSuchEntity", "NoSuchEntityException"}
 
 
@@ -57,3 +59,39 @@ class Iam:
         except RemoteError as error:
             if error.code not in _GONE:
                 raise
+
+    async def principal(self, arn: str) -> str:
+        """The user or role behind a caller's ARN, as `simulate` wants it; empty for root and federated users."""
+        if ":user/" in arn and ":iam:" in arn:
+            return arn
+        if _ASSUMED not in arn:
+            return ""
+        name = arn.partition(_ASSUMED)[2].partition("/")[0]
+        role = await self._call("iam", "get_role", RoleName=name)  # its ARN has a path that the caller's lacks
+        return str(role["Role"]["Arn"])
+
+    async def simulate(self, principal: str, actions: Sequence[str], resource: str) -> dict[str, bool | None]:
+        """Ask IAM whether a user or role may do each of these actions; nothing is done.
+
+        Args:
+            principal: what `principal` gave.
+            actions: such as `ecr:CreateRepository`.
+            resource: an ARN, or `*`.
+
+        Returns:
+            For each action True, False, or None where IAM would have to know more to decide.
+        """
+        found: dict[str, bool | None] = dict.fromkeys(actions)
+        more: dict[str, object] = {}
+        while True:
+            answer = await self._call(
+                "iam", "simulate_principal_policy", PolicySourceArn=principal, ActionNames=list(actions),
+                ResourceArns=[resource], **more,
+            )  # fmt: skip
+            for result in answer.get("EvaluationResults", []):
+                allowed = result["EvalDecision"] == "allowed"
+                unsure = not allowed and bool(result.get("MissingContextValues"))
+                found[result["EvalActionName"]] = None if unsure else allowed
+            if not answer.get("IsTruncated"):
+                return found
+            more = {"Marker": answer["Marker"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 
 from rich.cells import cell_len
@@ -21,6 +22,7 @@ class LineBuffer:
         lines: the kept lines, cleaned; colours (SGR) may be in them.
         dropped: how many older lines are gone; the number of the first kept line.
         width: cells of the widest line so far.
+        widths: cells of each kept line; negative where a character takes another number of cells than one.
     """
 
     def __init__(self, limit: int = 20_000) -> None:
@@ -28,6 +30,7 @@ class LineBuffer:
         self.lines: list[str] = []
         self.dropped = 0
         self.width = 0
+        self.widths = array("l")
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -41,14 +44,14 @@ class LineBuffer:
         """Add lines; blank ones count."""
         before = len(self.lines)
         self.lines.extend(lines)
-        for line in self.lines[before:]:
-            text = plain(line)
-            width = len(text) if text.isascii() else cell_len(text)
-            if width > self.width:
-                self.width = width
+        widths = [_width(line) for line in self.lines[before:]]
+        self.widths.extend(widths)
+        if widths:
+            self.width = max(self.width, max(widths), -min(widths))
         extra = len(self.lines) - self.limit
         if extra > self.limit // 10:
             del self.lines[:extra]
+            del self.widths[:extra]
             self.dropped += extra
 
     def line(self, number: int) -> str | None:
@@ -58,4 +61,12 @@ class LineBuffer:
 
     def text(self) -> str:
         """All kept lines without their colours."""
-        return "\n".join(map(plain, self.lines))
+        return "\n".join(plain(line) if "\x1b" in line else line for line in self.lines)
+
+
+def _width(line: str) -> int:
+    text = plain(line) if "\x1b" in line else line
+    if text.isascii():
+        return len(text)
+    cells = cell_len(text)
+    return cells if cells == len(text) else -cells

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from ecrwiz.model.redact import clean_line
+from ecrwiz.widgets.finder import Finder
 from ecrwiz.widgets.line_buffer import LineBuffer
 from ecrwiz.widgets.line_view import LineView
 
@@ -54,6 +55,13 @@ class LogPane(LineView):
         self.following = True
         self._to_end()
 
+    def go_to_match(self, *, forward: bool = True, finder: Finder | None = None) -> bool:
+        """Go to the next line with a match, and stay there though it be the last."""
+        self.following, self._moving = False, True
+        found = super().go_to_match(forward=forward, finder=finder)
+        self._moving = False
+        return found
+
     def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002
         """A smaller window still shows the end."""
         if self.following:
@@ -73,6 +81,12 @@ class LogPane(LineView):
         self._moving = True
         super()._keep_place(gone)
         self._moving = False
+
+    def _keep_line(self, number: int) -> None:
+        if not self.following:
+            self._moving = True
+            super()._keep_line(number)
+            self._moving = False
 
     def _to_end(self) -> None:
         self._moving = True

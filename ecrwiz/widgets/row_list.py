@@ -57,12 +57,13 @@ class Row:
 
 
 class RowList(ScrollView, can_focus=True):
-    """Shows rows, moves the mark by arrows, `j`/`k`, home/end and mouse."""
+    """Shows rows, moves the mark by arrows, `j`/`k`, home/end and mouse; `/` filters them."""
 
     DEFAULT_CSS = """
     RowList { background: transparent; color: $foreground; height: auto; }
     RowList { overflow-x: hidden; scrollbar-size: 1 1; }
     RowList > .row-list--head { color: $text-muted; }
+    RowList > .row-list--filter { color: $text-accent; text-style: bold; }
     RowList > .row-list--mark { background: $panel; }
     RowList:focus > .row-list--mark { background: $primary; color: $text; text-style: bold; }
     RowList > .row-list--success { color: $text-success; }
@@ -74,6 +75,7 @@ class RowList(ScrollView, can_focus=True):
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "row-list--head",
+        "row-list--filter",
         "row-list--mark",
         *(f"row-list--{tone}" for tone in TONES),
     }
@@ -82,6 +84,8 @@ class RowList(ScrollView, can_focus=True):
         Binding("down,j", "move(1)", "Down", show=False),
         Binding("home", "move(-100000)", "First", show=False),
         Binding("end", "move(100000)", "Last", show=False),
+        Binding("slash", "filter", "Filter", show=False),
+        Binding("escape", "clear_filter", "Show all", show=False),
     ]
     marked: reactive[int] = reactive(0)
 
@@ -108,8 +112,16 @@ class RowList(ScrollView, can_focus=True):
     def __init__(self, *columns: Column, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._columns = columns
+        self._all: tuple[Row, ...] = ()
         self._rows: tuple[Row, ...] = ()
-        self._head = 1 if any(column.title for column in columns) else 0
+        self._titled = any(column.title for column in columns)
+        self._filter = ""
+        self._typing = False
+
+    @property
+    def _head(self) -> int:
+        """Lines above the rows: the titles, or the filter in their place."""
+        return 1 if self._titled or self._typing or self._filter else 0
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -122,15 +134,16 @@ class RowList(ScrollView, can_focus=True):
         return self._rows[self.marked].key if self._rows else ""
 
     def set_rows(self, rows: Sequence[Row]) -> None:
-        """Show these rows; the mark stays on the same key."""
-        before = self.key
-        more = len(rows) != len(self._rows)
-        self._rows = tuple(rows)
-        self.set_reactive(RowList.marked, min(self.marked, max(0, len(rows) - 1)))
+        """Show these rows, as far as the filter lets them through; the mark stays on the same key."""
+        before, height = self.key, len(self._rows) + self._head
+        self._all = tuple(rows)
+        words = self._filter.casefold().split()
+        self._rows = tuple(row for row in rows if all(word in _words_of(row) for word in words))
+        self.set_reactive(RowList.marked, min(self.marked, max(0, len(self._rows) - 1)))
         self.mark(before)
-        self.virtual_size = Size(0, len(rows) + self._head)
-        self.refresh(layout=more)
-        if rows and self.key != before:
+        self.virtual_size = Size(0, len(self._rows) + self._head)
+        self.refresh(layout=len(self._rows) + self._head != height)
+        if self._rows and self.key != before:
             self.post_message(self.Marked(self, self.key, by_person=False))
 
     def mark(self, key: str) -> None:
@@ -139,6 +152,61 @@ class RowList(ScrollView, can_focus=True):
             if row.key == key and number != self.marked:
                 self.marked = number
                 self.post_message(self.Marked(self, key, by_person=False))
+
+    @property
+    def filtering(self) -> bool:
+        """Whether some rows are hidden, or a filter is being typed."""
+        return self._typing or bool(self._filter)
+
+    def action_filter(self) -> None:
+        """Type what the rows must contain; several words must all be there."""
+        self._typing = True
+        self._refilter(self._filter)
+
+    def action_clear_filter(self) -> None:
+        """Show all rows again."""
+        self._typing = False
+        self._refilter("")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Escape belongs to the screen unless there is a filter to take away."""
+        return self.filtering if action == "clear_filter" else True
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """While a filter is typed, letters are not commands."""
+        return self._typing and (key == "enter" or (character is not None and character.isprintable()))
+
+    def on_key(self, event: events.Key) -> None:
+        """Take what is typed into the filter."""
+        if not self._typing:
+            return
+        if event.key in ("enter", "up", "down"):
+            self._typing = False
+            self._refilter(self._filter)
+            if event.key != "enter":
+                return
+        elif event.key == "backspace":
+            self._refilter(self._filter[:-1])
+        elif event.key == "ctrl+u":
+            self._refilter("")
+        elif event.character is not None and event.is_printable:
+            self._refilter(self._filter + event.character)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def on_blur(self) -> None:
+        """What was typed stays; letters are commands again."""
+        if self._typing:
+            self._typing = False
+            self._refilter(self._filter)
+
+    def _refilter(self, text: str) -> None:
+        self._filter = text[:60]
+        self.set_rows(self._all)
+        self.refresh(layout=True)
+        self.screen.refresh_bindings()
 
     def action_move(self, by: int) -> None:
         """Move the mark."""
@@ -179,7 +247,9 @@ class RowList(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw the head or one row; the head stays when the rows scroll."""
         width = self.size.width
-        if self._head and y == 0:
+        if self.filtering and y == 0:
+            return self._filter_line(width)
+        if self._titled and y == 0:
             head = self._tone("head")
             titles = tuple(Cell(column.title) for column in self._columns)
             return self._strip("  ", titles, width, self.rich_style + head)
@@ -191,6 +261,14 @@ class RowList(ScrollView, can_focus=True):
             base += self.get_component_rich_style("row-list--mark")
         gutter = "▸ " if marked else "  "
         return self._strip(gutter, self._rows[number].cells, width, base, plain=marked and self.has_focus)
+
+    def _filter_line(self, width: int) -> Strip:
+        line = Text(f"/ {self._filter}{'▏' if self._typing else ''}", end="", no_wrap=True)
+        keys = "enter keeps it, esc shows all" if self._typing else "esc shows all"
+        line.append(f"  {len(self._rows)} of {len(self._all)}, {keys}")
+        line.truncate(width, overflow="ellipsis", pad=True)
+        line.stylize_before(self.rich_style + self._tone("filter"))
+        return Strip(line.render(self.app.console), width)
 
     def _strip(self, gutter: str, cells: tuple[Cell, ...], width: int, base: Style, *, plain: bool = False) -> Strip:
         line = Text(gutter, end="", no_wrap=True)
@@ -222,3 +300,7 @@ class RowList(ScrollView, can_focus=True):
             (column, 0 if kept is None else (column.width or rest))
             for column, kept in zip(self._columns, shown, strict=True)
         ]
+
+
+def _words_of(row: Row) -> str:
+    return " ".join((row.key, *(cell.text for cell in row.cells))).casefold()

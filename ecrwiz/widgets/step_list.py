@@ -22,6 +22,7 @@ class StepRow:
         tone: the tone of both.
         note: why, or how far.
         time: how long, right-aligned.
+        ago: how long ago it was run.
     """
 
     key: str
@@ -31,18 +32,26 @@ class StepRow:
     tone: str = ""
     note: str = ""
     time: str = ""
+    ago: str = ""
 
 
 class StepList(RowList):
-    """The list of steps."""
+    """The list of steps.
 
-    def __init__(self, *, head: bool = True, id: str | None = None) -> None:  # noqa: A002
-        titles = ("", "Step", "Status", "Note", "Time") if head else ("",) * 5
+    Args:
+        head: whether the columns have titles.
+        ago: whether there is a column for how long ago.
+    """
+
+    def __init__(self, *, head: bool = True, ago: bool = False, id: str | None = None) -> None:  # noqa: A002
+        titles = ("", "Step", "Status", "Note", "Took", "Last run") if head else ("",) * 6
+        self._ago = ago
         super().__init__(
             Column(1, title=titles[0]),
             Column(12, title=titles[1]),
             Column(11, title=titles[2]),
             Column(0, title=titles[3]),
+            *([Column(9, title=titles[5], right=True)] if ago else ()),
             Column(8, title=titles[4], right=True),
             id=id,
         )
@@ -57,6 +66,7 @@ class StepList(RowList):
                     Cell(step.title, "strong"),
                     Cell(step.word, step.tone),
                     Cell(step.note, "muted"),
+                    *([Cell(step.ago, "muted")] if self._ago else ()),
                     Cell(step.time),
                 ),
             )

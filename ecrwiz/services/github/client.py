@@ -62,6 +62,10 @@ class GitHub:
         token: a personal access token, or one of the `gh` command.
         transport: how requests travel, for tests.
 
+    Attributes:
+        scopes: those of a classic token, as GitHub's last answer named them; None when it named none, as for
+            a fine-grained token.
+
     Raises:
         BadInputError: an API URL without HTTPS, or a token that cannot be one.
     """
@@ -89,6 +93,7 @@ class GitHub:
                 "X-GitHub-Api-Version": _API_VERSION,
             },
         )
+        self.scopes: tuple[str, ...] | None = None
         self._keys: dict[str, tuple[str, str]] = {}
         self._fetching = asyncio.Lock()
 
@@ -104,6 +109,10 @@ class GitHub:
         """Close the connections."""
         await self._client.aclose()
 
+    async def user(self) -> str:
+        """The login of the token's owner."""
+        return _field(await self._get("/user", "tell whose token this is", "any"), "login", str)
+
     async def repository(self, full_name: str) -> Repository:
         """Look a repository up; follows a rename."""
         body = await self._get(_path(full_name), f"see the repository {full_name}", "Metadata: read")
@@ -116,6 +125,16 @@ class GitHub:
             can_push=bool(allowed.get("push")),
             can_admin=bool(allowed.get("admin")),
         )
+
+    async def check_public_key(self, full_name: str) -> None:
+        """Fetch the key for which secrets are sealed; raises when the token may not."""
+        await self._public_key(full_name)
+
+    async def actions_enabled(self, full_name: str) -> bool:
+        """Whether GitHub Actions may run in the repository; GitHub tells it to administrators only."""
+        path = f"{_path(full_name)}/actions/permissions"
+        body = await self._get(path, f"read the Actions settings of {full_name}", "Administration: read")
+        return _field(body, "enabled", bool)
 
     async def list_secrets(self, full_name: str) -> tuple[str, ...]:
         """Name the repository's Actions secrets; GitHub never gives their values."""
@@ -205,6 +224,8 @@ class GitHub:
             if not response.has_redirect_location or _origin(target) != _origin(response.request.url):
                 break
             url = str(target)
+        named = response.headers.get("x-oauth-scopes")
+        self.scopes = None if named is None else tuple(scope.strip() for scope in named.split(",") if scope.strip())
         if response.is_success or response.status_code in also:
             return response
         raise refusal(response, what, permission)
