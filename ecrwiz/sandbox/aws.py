@@ -45,22 +45,21 @@ class Operator:
 class _Guarded:
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
+        # moto's backends are plain dictionaries: two calls at once can make one of them fail after it took effect,
+        # and a client that tries again then makes its access key twice.
+        self._one_at_a_time = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").startswith(_CLOSED):
             start_response("404 Not Found", [("Content-Type", "text/plain")])
             return [b"not found\n"]
-        if "HTTP_AUTHORIZATION" not in environ and not _needs_no_signature(environ):
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        if "HTTP_AUTHORIZATION" not in environ and not any(call in body for call in _UNSIGNED_CALLS):
             start_response("403 Forbidden", [("Content-Type", "text/xml")])
             return [_UNSIGNED_ANSWER]
-        answer: Iterable[bytes] = self._moto(environ, start_response)
-        return answer
-
-
-def _needs_no_signature(environ: dict[str, Any]) -> bool:
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(body)
-    return any(call in body for call in _UNSIGNED_CALLS)
+        with self._one_at_a_time:
+            return list(self._moto(environ, start_response))
 
 
 def make_aws_server() -> BaseWSGIServer:
