@@ -137,7 +137,7 @@ def test_no_path_of_one_machine() -> None:
     root = PACKAGE.parent
     listed = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout.split()
     # A clone may lie in a folder that every machine has, and that the documents may name.
-    shared = {"/", tempfile.gettempdir(), "/tmp"}  # noqa: S108
+    shared = {"/", tempfile.gettempdir(), "/tmp"}
     near = [f"{folder}/" for folder in (root, root.parent, Path.home()) if str(folder) not in shared]
     for name in listed:
         path = root / name
