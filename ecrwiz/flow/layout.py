@@ -11,6 +11,7 @@ from ecrwiz.flow.events import Question
 from ecrwiz.flow.project import Project
 from ecrwiz.model.answers import Answers
 from ecrwiz.model.errors import BadInputError, EcrwizError
+from ecrwiz.model.paths import INFRA_FOLDERS
 from ecrwiz.services import files, hcl
 from ecrwiz.services.templates import terraform
 
@@ -21,7 +22,7 @@ IMPORT_FILE = "ecrwiz-import.tf"
 GENERATED = frozenset({KEY_FILE, IMPORT_FILE})
 
 _STOP = ("stop", "Stop, and look at it first")
-_ROOT = "infra"
+_ROOT = INFRA_FOLDERS["infra"]
 _KINDS = {"aws_ecr_repository": "repository", "aws_iam_user": "user"}
 
 
@@ -86,7 +87,7 @@ def _type(block: hcl.Block) -> str:
 
 def our_files(answers: Answers) -> dict[str, str]:
     """The Terraform files as they are rendered, by path relative to their folder."""
-    folder = f"infra{'/ecrwiz' if answers.infra_layout == 'beside' else ''}/"
+    folder = f"{INFRA_FOLDERS[answers.infra_layout]}/"
     return {file.path.removeprefix(folder): file.text for file in terraform.infra_files(answers)}
 
 

@@ -10,7 +10,7 @@ from ecrwiz.flow import three_way
 from ecrwiz.flow.events import StepId
 from ecrwiz.flow.project import Project
 from ecrwiz.model.errors import BadInputError, ToolFailedError
-from ecrwiz.model.paths import ProjectPaths
+from ecrwiz.model.paths import INFRA_FOLDERS, ProjectPaths
 from ecrwiz.model.results import FileChange
 from ecrwiz.services import files
 
@@ -52,7 +52,7 @@ def find(project: Project, rendered: Collection[str]) -> tuple[FileChange, ...]:
 
 def _describes_what_is(project: Project, path: str) -> bool:
     """Terraform files of a folder whose state may still hold resources: they are needed to change or destroy them."""
-    folder = next((folder for folder in ("infra/ecrwiz", "infra") if path.startswith(f"{folder}/")), None)
+    folder = max((folder for folder in INFRA_FOLDERS.values() if path.startswith(f"{folder}/")), key=len, default=None)
     if folder is None:
         return False
     paths, made = project.paths, project.journal.get(StepId.PROVISION)

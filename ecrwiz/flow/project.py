@@ -14,7 +14,7 @@ from ecrwiz.flow.toolbox import Toolbox
 from ecrwiz.model.answers import BUILD_ARG, FIELDS, NOT_KEPT, Answers, Origin, Resolved, resolve
 from ecrwiz.model.app import NodeApp, Place
 from ecrwiz.model.errors import BadInputError, EcrwizError, ToolFailedError
-from ecrwiz.model.paths import ProjectPaths
+from ecrwiz.model.paths import INFRA_FOLDERS, ProjectPaths
 from ecrwiz.model.settings import Settings
 from ecrwiz.services import answers_file, aws, files, git, github, node_app, templates
 
@@ -23,7 +23,6 @@ __all__ = ["Layer", "Project", "check_state_folder", "open_project"]
 Layer = Mapping[str, tuple[str, Origin]]
 
 _STATE = ".ecrwiz"
-_INFRA, _BESIDE = "infra", "infra/ecrwiz"
 _DOCKERFILE = "Dockerfile"
 
 # What the names of resources in AWS, and the image, are made of: it must not change by itself.
@@ -128,8 +127,8 @@ class Project:
 
     def _follow_answers(self) -> None:
         """One of the answers says where Terraform's files lie."""
-        beside = self.resolved.values.get("infra_layout") == "beside"
-        self.paths = replace(self.paths, infra_folder=_BESIDE if beside else _INFRA)
+        folder = INFRA_FOLDERS.get(self.resolved.values.get("infra_layout", ""), self.paths.infra_folder)
+        self.paths = replace(self.paths, infra_folder=folder)
         self.tools.paths = self.paths
 
     def save_answers(self) -> None:

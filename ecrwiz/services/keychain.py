@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ecrwiz.model.errors import EcrwizError, MissingToolError, ToolFailedError
 from ecrwiz.model.redact import Secret
+from ecrwiz.services import process
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -151,17 +150,7 @@ class Keychain:
 
     async def _call(self, name: str, what: str, work: Callable[[], _T]) -> _T:
         """Run blocking work in a daemon thread, at most for the set time; translate what a backend raises."""
-        future: Future[_T] = Future()
-        future.set_running_or_notify_cancel()  # giving up waiting must not cancel it under the thread's hands
-
-        def run() -> None:
-            try:
-                future.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - handed over whole to the waiting side
-                future.set_exception(error)
-
-        threading.Thread(target=run, name="keyring", daemon=True).start()
-        answer = asyncio.wrap_future(future)
+        answer = asyncio.ensure_future(process.in_daemon_thread(work))
         try:
             await asyncio.wait({answer}, timeout=self._seconds)
             if not answer.done():

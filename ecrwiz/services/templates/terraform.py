@@ -10,6 +10,7 @@ from ecrwiz.model import validation
 from ecrwiz.model.answers import Answers
 from ecrwiz.model.app import RenderedFile
 from ecrwiz.model.errors import BadInputError
+from ecrwiz.model.paths import INFRA_FOLDERS
 from ecrwiz.services.templates.engine import PACKAGE, environment, lines
 
 __all__ = ["check", "hcl_quote", "infra_files", "policy_size", "terraform_templates"]
@@ -108,7 +109,7 @@ def infra_files(answers: Answers) -> Iterator[RenderedFile]:
     """
     check(answers)
     reuse = answers.infra_layout == "reuse"
-    folder = "infra/ecrwiz" if answers.infra_layout == "beside" else "infra"
+    folder = INFRA_FOLDERS[answers.infra_layout]
     values = _values(answers)
     for name in _templates():
         target = name.removesuffix(".j2")
