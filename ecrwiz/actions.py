@@ -20,6 +20,8 @@ SCOPES: Final = {
     "log": "Log",
     "logs": "Logs",
     "doctor": "Doctor",
+    "credentials": "Credentials",
+    "github": "GitHub",
     "receipt": "Receipt",
     "details": "Details",
     "destroy": "Destroy",

@@ -6,41 +6,33 @@ Exit codes: 0 done, 1 a step failed, 2 bad input, 3 a tool or service is missing
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from ecrwiz import __version__
 from ecrwiz.config_command import config
 from ecrwiz.crash import crash_file
-from ecrwiz.doctor_command import doctor_command
+from ecrwiz.credentials_command import credentials
+from ecrwiz.doctor_command import doctor
+from ecrwiz.door import Door, alone, also_here, answers_option, json_option, open_at, sandbox_folder, world
+from ecrwiz.export_command import export
 from ecrwiz.model.errors import BadInputError, EcrwizError
 from ecrwiz.model.redact import plain
+from ecrwiz.trust_command import trust
+from ecrwiz.verify_command import verify
 
 if TYPE_CHECKING:
     from ecrwiz.flow.context import Approvals
     from ecrwiz.flow.events import StepId
-    from ecrwiz.flow.project import Project
 
 __all__ = ["main"]
 
-_STEPS = ("render", "build", "smoke-test", "provision", "push", "credentials", "github")
+_STEPS = ("render", "build", "smoke-test", "provision", "push", "credentials", "verify", "github")
 _T = TypeVar("_T")
-
-
-@dataclass
-class _Door:
-    """What the global options said."""
-
-    root: Path
-    sandbox: bool
-    keep: bool
 
 
 def main() -> None:
@@ -91,7 +83,7 @@ def commands(context: click.Context, root: Path, *, sandbox: bool, keep_sandbox:
 
     Without a command the wizard opens.
     """
-    context.obj = door = _Door(root.absolute(), sandbox or keep_sandbox, keep_sandbox)
+    context.obj = door = Door(root.absolute(), sandbox or keep_sandbox, keep_sandbox)
     if context.invoked_subcommand is not None:
         return 0
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -99,37 +91,13 @@ def commands(context: click.Context, root: Path, *, sandbox: bool, keep_sandbox:
         return 0
     for name in ("COLUMNS", "LINES"):  # exported by some shells, they would hold the screen at that size for good
         os.environ.pop(name, None)
-    with _world(door, build=True):
-        project = asyncio.run(_open(door, ()))
+    with world(door, build=True):
+        project = asyncio.run(open_at(door, ()))
         from ecrwiz.app import EcrwizApp
 
         return EcrwizApp(project, "sandbox" if door.sandbox else "").run() or 0
 
 
-def _answers_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    words = "Give an answer, such as region=eu-west-1; may be repeated."
-    return click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=words)(_also_here(function))
-
-
-def _also_here(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Take the global options behind the command too: people write them there."""
-
-    def note(context: click.Context, parameter: click.Parameter, value: Any) -> None:  # noqa: ANN401
-        door: _Door = context.obj
-        if parameter.name == "root" and value is not None:
-            door.root = value.absolute()
-        elif value:
-            door.sandbox = True
-            door.keep = door.keep or parameter.name == "keep_sandbox"
-
-    quiet: dict[str, Any] = {"hidden": True, "expose_value": False, "callback": note}
-    function = click.option("-C", "--project", "root", type=click.Path(path_type=Path), **quiet)(function)
-    for name in ("--sandbox", "--keep-sandbox"):
-        function = click.option(name, is_flag=True, **quiet)(function)
-    return function
-
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 _import_option = click.option(
     "--import", "imports", is_flag=True, help="Let Terraform take over a repository or user that ecrwiz did not make."
 )
@@ -142,11 +110,11 @@ _import_option = click.option(
 @click.option("--on-conflict", type=click.Choice(("mine", "new", "both")), default=None,
               help="Whose text a file gets that you and ecrwiz both changed; both: with conflict markers.")  # fmt: skip
 @_import_option
-@_answers_option
-@_json_option
+@answers_option
+@json_option
 @click.pass_obj
 def run(
-    door: _Door,
+    door: Door,
     steps: tuple[str, ...],
     sets: tuple[str, ...],
     on_conflict: str | None,
@@ -158,44 +126,44 @@ def run(
 ) -> int:
     """Run some steps, or everything that is not fresh.
 
-    The steps: render, build, smoke-test, provision, push, credentials, github.
+    The steps: render, build, smoke-test, provision, push, credentials, verify, github.
     """
     from ecrwiz.flow.context import Approvals
     from ecrwiz.flow.events import StepId
 
     wanted = tuple(StepId(step) for step in steps)
     approvals = Approvals(everything=yes, on_conflict=on_conflict or "", imports=imports)
-    with _world(door, build=not wanted or StepId.BUILD in wanted):
-        return _alone(_run(door, wanted, sets, approvals, force=force, as_json=as_json))
+    with world(door, build=not wanted or StepId.BUILD in wanted):
+        return alone(_run(door, wanted, sets, approvals, force=force, as_json=as_json))
 
 
 @commands.command()
-@_answers_option
-@_json_option
+@answers_option
+@json_option
 @click.pass_obj
-def status(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
+def status(door: Door, sets: tuple[str, ...], *, as_json: bool) -> int:
     """Show how every step stands; nothing is run."""
-    with _world(door):
-        return _alone(_status(door, sets, as_json=as_json))
+    with world(door):
+        return alone(_status(door, sets, as_json=as_json))
 
 
 @commands.command()
 @_import_option
 @click.option("--run-programs", is_flag=True, help="Plan though your own Terraform runs programs for it.")
-@_answers_option
-@_json_option
+@answers_option
+@json_option
 @click.pass_obj
-def plan(door: _Door, sets: tuple[str, ...], *, imports: bool, run_programs: bool, as_json: bool) -> int:
+def plan(door: Door, sets: tuple[str, ...], *, imports: bool, run_programs: bool, as_json: bool) -> int:
     """Show what a run would write and create; nothing is changed."""
-    with _world(door):
-        return _alone(_plan(door, sets, imports=imports, run_programs=run_programs, as_json=as_json))
+    with world(door):
+        return alone(_plan(door, sets, imports=imports, run_programs=run_programs, as_json=as_json))
 
 
 @commands.command()
-@_also_here
-@_json_option
+@also_here
+@json_option
 @click.pass_obj
-def detect(door: _Door, *, as_json: bool) -> int:
+def detect(door: Door, *, as_json: bool) -> int:
     """Show what the application's files say, each value with where it was read; nothing of it is run."""
     from ecrwiz.reports import print_detection
 
@@ -205,16 +173,13 @@ def detect(door: _Door, *, as_json: bool) -> int:
 @commands.command()
 @click.option("--yes", is_flag=True, help="Do not ask; needs --confirm.")
 @click.option("--confirm", metavar="PROJECT_ID", default="", help="The project's id, typed out.")
-@_answers_option
-@_json_option
+@answers_option
+@json_option
 @click.pass_obj
-def destroy(door: _Door, confirm: str, sets: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
+def destroy(door: Door, confirm: str, sets: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
     """Remove everything that ecrwiz made outside this folder."""
-    with _world(door):
-        return _alone(_destroy(door, confirm, sets, yes=yes, as_json=as_json))
-
-
-commands.add_command(config)
+    with world(door):
+        return alone(_destroy(door, confirm, sets, yes=yes, as_json=as_json))
 
 
 @commands.group()
@@ -224,66 +189,19 @@ def sandbox() -> None:
 
 @sandbox.command("stop")
 @click.pass_obj
-def sandbox_stop(door: _Door) -> int:
+def sandbox_stop(door: Door) -> int:
     """Stop the kept sandbox of this project and remove what it held."""
     from ecrwiz.sandbox.client import stop
 
-    stopped = stop(_sandbox_folder(door))
+    stopped = stop(sandbox_folder(door))
     click.echo("The sandbox is gone." if stopped else "No sandbox is kept here.")
     return 0
 
 
-def _sandbox_folder(door: _Door) -> Path:
-    return door.root / ".ecrwiz" / "sandbox"
-
-
-@contextlib.contextmanager
-def _world(door: _Door, *, build: bool = False) -> Iterator[None]:
-    """Point this process at the sandbox when it is wanted; the rest of the product never knows."""
-    if not door.sandbox:
-        yield
-        return
-    from ecrwiz.flow.project import check_state_folder
-    from ecrwiz.sandbox import Sandbox, base_image
-    from ecrwiz.services import node_app, templates
-
-    asyncio.run(check_state_folder(door.root, _sandbox_folder(door)))
-    app = node_app.detect(door.root)
-    theirs = app.serving == "own" or (app.dockerfile is not None and not app.dockerfile.ours)
-    if build and not theirs:  # what a Dockerfile of their own begins with, only a registry has
-        base_image.ensure_base_image(templates.base_image(app), lambda text: click.echo(text, err=True))
-    box = Sandbox.attach_or_start(_sandbox_folder(door), keep=door.keep)
-    try:
-        for name in box.remove:
-            os.environ.pop(name, None)
-        os.environ.update(box.environment())
-        yield
-    finally:
-        box.close()
-        if box.started_and_gone:
-            base_image.forget_tags(box.info.registry)
-
-
-def _alone(work: Coroutine[Any, Any, _T]) -> _T:
-    return asyncio.run(work)
-
-
-async def _open(door: _Door, sets: tuple[str, ...]) -> Project:
-    from ecrwiz.flow.project import open_project
-
-    flags: dict[str, str] = {}
-    for item in sets:
-        name, equals, value = item.partition("=")
-        if not equals:
-            raise BadInputError(f"--set {item} is not of the form KEY=VALUE.", "--set port=3000 would work.")
-        flags[name.strip().replace("-", "_")] = value
-    return await open_project(door.root, flags, os.environ)
-
-
 async def _run(
-    door: _Door, wanted: tuple[StepId, ...], sets: tuple[str, ...], approvals: Approvals, *, force: bool, as_json: bool
+    door: Door, wanted: tuple[StepId, ...], sets: tuple[str, ...], approvals: Approvals, *, force: bool, as_json: bool
 ) -> int:
-    project = await _open(door, sets)
+    project = await open_at(door, sets)
     from ecrwiz.console import drive, print_receipt
 
     end = await drive(project, wanted, approvals, force=force, as_json=as_json)
@@ -292,27 +210,27 @@ async def _run(
     return end.exit_code
 
 
-async def _status(door: _Door, sets: tuple[str, ...], *, as_json: bool) -> int:
+async def _status(door: Door, sets: tuple[str, ...], *, as_json: bool) -> int:
     from ecrwiz.reports import print_status
 
-    return await print_status(await _open(door, sets), as_json=as_json)
+    return await print_status(await open_at(door, sets), as_json=as_json)
 
 
-async def _plan(door: _Door, sets: tuple[str, ...], *, imports: bool, run_programs: bool, as_json: bool) -> int:
+async def _plan(door: Door, sets: tuple[str, ...], *, imports: bool, run_programs: bool, as_json: bool) -> int:
     from ecrwiz.reports import print_plan
 
-    project = await _open(door, sets)
+    project = await open_at(door, sets)
     return await print_plan(project, imports=imports, run_programs=run_programs, as_json=as_json)
 
 
-async def _destroy(door: _Door, confirm: str, sets: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
+async def _destroy(door: Door, confirm: str, sets: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
     from ecrwiz.console import drive
     from ecrwiz.flow.context import Approvals
     from ecrwiz.flow.events import StepId
     from ecrwiz.flow.steps.destroy import inventory
     from ecrwiz.reports import print_inventory
 
-    project = await _open(door, sets)
+    project = await open_at(door, sets)
     project_id = project.answers.project_id
     lines = await inventory(project)
     print_inventory(lines, as_json=as_json)
@@ -330,4 +248,5 @@ async def _destroy(door: _Door, confirm: str, sets: tuple[str, ...], *, yes: boo
     return end.exit_code
 
 
-commands.add_command(doctor_command(_world, _open, lambda function: _answers_option(_json_option(function))))
+for command in (config, doctor, credentials, export, trust, verify):
+    commands.add_command(command)

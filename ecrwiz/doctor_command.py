@@ -2,54 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from ecrwiz.door import Door, alone, answers_option, json_option, open_at, world
 from ecrwiz.model.redact import plain
 
 if TYPE_CHECKING:
     from ecrwiz.flow.doctor import Check, Finding
     from ecrwiz.flow.project import Project
 
-__all__ = ["doctor_command"]
+__all__ = ["doctor"]
 
 _SIGNS: Final = {"ok": "✓", "warning": "!", "problem": "✗", "unknown": "?"}
 
 
-def doctor_command(
-    world: Callable[[Any], AbstractContextManager[None]],
-    open_project: Callable[[Any, tuple[str, ...]], Awaitable[Project]],
-    options: Callable[[Callable[..., int]], Callable[..., int]],
-) -> click.Command:
-    """Make the command.
+@click.command()
+@answers_option
+@json_option
+@click.pass_obj
+def doctor(door: Door, sets: tuple[str, ...], *, as_json: bool) -> int:
+    """Check tools, credentials, keyring and GitHub; nothing is changed.
 
-    Args:
-        world: points the process at the sandbox when the global options say so.
-        open_project: opens the project of the global options.
-        options: adds the options `--set` and `--json`.
+    Exit code 0 without a problem, 3 when a tool or a service is missing, else 1.
     """
 
-    @click.command()
-    @options
-    @click.pass_obj
-    def doctor(door: object, sets: tuple[str, ...], *, as_json: bool) -> int:
-        """Check tools, credentials, keyring and GitHub; nothing is changed.
+    async def work() -> int:
+        return await _examine(await open_at(door, sets), as_json=as_json)
 
-        Exit code 0 without a problem, 3 when a tool or a service is missing, else 1.
-        """
-
-        async def work() -> int:
-            return await _examine(await open_project(door, sets), as_json=as_json)
-
-        with world(door):
-            return asyncio.run(work())
-
-    return doctor
+    with world(door):
+        return alone(work())
 
 
 async def _examine(project: Project, *, as_json: bool) -> int:

@@ -22,7 +22,12 @@ RESULTS: dict[StepId, results.Result] = {
     StepId.PROVISION: results.ProvisionResult("host", "web/blog/nextjs", "us-east-1", "AKIA1", "enc", "ci", "1"),
     StepId.PUSH: results.PushResult("host/web/blog/nextjs", ("abc", "latest"), "sha256:2", 1, True),
     StepId.CREDENTIALS: results.CredentialsResult("AKIA1", "arn:aws:iam::1:user/ci", "1", "SecretService", "1/b/d"),
+    StepId.VERIFY: results.VerifyResult(()),
     StepId.GITHUB: results.GithubResult("o/r", "AKIA1", ("A",), ("B",)),
+    StepId.REHEARSE: results.RehearseResult("o/r", "ecrwiz/rehearsal", "abc", "https://github.com/o/r", "AKIA1", "", 1.0),
+    StepId.ROTATE: results.RotateResult("AKIA1", "AKIA2", "SecretService", "o/r"),
+    StepId.RETIRE: results.RetireResult("AKIA1", "arn:aws:iam::1:role/ci", ()),
+    StepId.REVOKE: results.RevokeResult(("AKIA1",), ()),
     StepId.DESTROY: results.DestroyResult((), ()),
 }
 

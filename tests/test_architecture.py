@@ -15,13 +15,18 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Higher rooms may import lower ones, never the other way round.
 LEVELS = {
-    "cli": 6,
-    "__main__": 7,
+    "cli": 7,
+    "__main__": 8,
     "app": 5,
     "actions": 2,
     "keymap": 3,
-    "config_command": 5,
-    "doctor_command": 5,
+    "config_command": 6,
+    "credentials_command": 6,
+    "doctor_command": 6,
+    "export_command": 6,
+    "trust_command": 6,
+    "verify_command": 6,
+    "door": 5,
     "console": 4,
     "reports": 5,
     "crash": 1,
@@ -64,7 +69,7 @@ def test_imports_point_down(path: Path) -> None:
         if there == "__version__":
             continue
         if there == "sandbox":
-            assert here in {"cli", "sandbox"}, f"{path} imports the sandbox"
+            assert here in {"cli", "door", "sandbox"}, f"{path} imports the sandbox"
             continue
         assert there in LEVELS, f"{path} imports {name}, which is in no known room"
         lower = LEVELS[there] < LEVELS[here] or there == here

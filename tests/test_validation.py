@@ -38,6 +38,10 @@ NEARLY = {
     "kms_key": st.sampled_from(["", "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"]),
     "image_tag": st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}", fullmatch=True),
     "github_repository": st.from_regex(r"[A-Za-z0-9-]{1,8}/[A-Za-z0-9._-]{1,8}", fullmatch=True),
+    "github_environment": st.sampled_from(["", "production", "eu/west 1", "team:web"]),
+    "oidc_trust": st.lists(
+        st.sampled_from(["branch:main", "branch:a/b", "tag:v1.0", "environment:prod", "pull_request"]), max_size=3
+    ).map(", ".join),
     "github_api_url": st.sampled_from(
         ["https://api.github.com", "https://ghe.example.com/api/v3", "http://localhost:8080", "http://127.0.0.1:1/x"]
     ),

@@ -32,6 +32,8 @@ class Approvals:
         on_conflict: the same word for all other such files; empty when each is asked about.
         imports: resources that ecrwiz did not make may come under its Terraform.
         inventory: what was shown before a destroy; if it is no longer so, nothing is removed.
+        entries: for secrets and variables that GitHub has already, by name: `keep` or `replace`. What is not
+            named is replaced when ecrwiz put it there or the person agreed to everything, and else asked about.
     """
 
     everything: bool = False
@@ -40,6 +42,7 @@ class Approvals:
     on_conflict: str = ""
     imports: bool = False
     inventory: tuple[str, ...] | None = None
+    entries: Mapping[str, str] = field(default_factory=dict)
 
 
 class View:

@@ -37,11 +37,17 @@ class StepId(StrEnum):
     PROVISION = "provision"
     PUSH = "push"
     CREDENTIALS = "credentials"
+    VERIFY = "verify"
     GITHUB = "github"
+    REHEARSE = "rehearse"
+    ROTATE = "rotate"
+    RETIRE = "retire-key"
+    REVOKE = "revoke"
     DESTROY = "destroy"
 
 
-CHAIN = tuple(step for step in StepId if step is not StepId.DESTROY)
+CHAIN = tuple(StepId)[: tuple(StepId).index(StepId.GITHUB) + 1]
+"""The steps of the whole job; the others are done when they are asked for by name."""
 
 
 class Status(StrEnum):

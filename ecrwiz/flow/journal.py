@@ -32,7 +32,12 @@ _MADE_BY: Mapping[type[results.Result], StepId] = {
     results.ProvisionResult: StepId.PROVISION,
     results.PushResult: StepId.PUSH,
     results.CredentialsResult: StepId.CREDENTIALS,
+    results.VerifyResult: StepId.VERIFY,
     results.GithubResult: StepId.GITHUB,
+    results.RehearseResult: StepId.REHEARSE,
+    results.RotateResult: StepId.ROTATE,
+    results.RetireResult: StepId.RETIRE,
+    results.RevokeResult: StepId.REVOKE,
     results.DestroyResult: StepId.DESTROY,
 }
 

@@ -9,15 +9,33 @@ from ecrwiz.flow.context import Step, View
 from ecrwiz.flow.events import CHAIN, Status, StepId
 from ecrwiz.flow.journal import Record
 from ecrwiz.flow.project import Project
-from ecrwiz.flow.steps import build, credentials, destroy, github, provision, push, render, smoke_test
+from ecrwiz.flow.steps import (
+    build,
+    credentials,
+    destroy,
+    github,
+    provision,
+    push,
+    rehearse,
+    render,
+    retire,
+    revoke,
+    rotate,
+    smoke_test,
+    verify,
+)
 from ecrwiz.model.errors import EcrwizError
 from ecrwiz.services import files
 
 __all__ = ["STEPS", "StepState", "from_here", "stand", "survey", "without"]
 
 STEPS: Mapping[StepId, Step] = {
-    module.STEP.id: module.STEP for module in (render, build, smoke_test, provision, push, credentials, github, destroy)
-}
+    module.STEP.id: module.STEP
+    for module in (
+        render, build, smoke_test, provision, push, credentials, verify, github,
+        rehearse, rotate, retire, revoke, destroy,
+    )
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

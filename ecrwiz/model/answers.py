@@ -34,6 +34,8 @@ YES_NO: Final = ("yes", "no")
 INFRA_LAYOUTS: Final = ("infra", "beside", "reuse")
 TAG_MUTABILITIES: Final = ("mutable", "immutable", "immutable-except-latest")
 AWS_PROVIDERS: Final = ("any", "5", "6")
+CI_IDENTITIES: Final = ("access-key", "oidc", "both")
+"""What CI works as: an IAM user's key, a role assumed by OIDC, or both while one takes the place of the other."""
 
 BUILD_ARG: Final = "build_args."
 """Values of public build variables stand under this prefix: `build_args.NEXT_PUBLIC_API_URL`."""
@@ -47,6 +49,7 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "force_delete": YES_NO,
     "aws_provider": AWS_PROVIDERS,
     "ecs_deploy": YES_NO,
+    "ci_identity": CI_IDENTITIES,
 }
 """The answers that are one of a few words."""
 
@@ -70,6 +73,9 @@ class Answers(BaseModel):
     github_api_url: str = "https://api.github.com"
     image_tag: str = ""
     health_path: str = "/"
+    github_environment: str = ""
+    ci_identity: str = "access-key"
+    oidc_trust: str = ""
     workflow: str = "yes"
     infra_layout: str = "infra"
     tag_mutability: str = "mutable"
@@ -148,6 +154,16 @@ class Answers(BaseModel):
     def _github_api_url(cls, value: str) -> str:
         return validation.check_api_url(value)
 
+    @field_validator("github_environment")
+    @classmethod
+    def _github_environment(cls, value: str) -> str:
+        return validation.check_environment(value)
+
+    @field_validator("oidc_trust")
+    @classmethod
+    def _oidc_trust(cls, value: str) -> str:
+        return validation.check_oidc_trust(value)
+
     @field_validator("image_tag")
     @classmethod
     def _image_tag(cls, value: str) -> str:
@@ -167,6 +183,21 @@ class Answers(BaseModel):
     def ci_user_name(self) -> str:
         """The IAM user's name, `ci-<project_id>-<env>-server-user`."""
         return validation.ci_user_name(self.project_id, self.env)
+
+    @property
+    def ci_role_name(self) -> str:
+        """The IAM role's name, `ci-<project_id>-<env>-server-role`."""
+        return validation.ci_role_name(self.project_id, self.env)
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the CI identity is, or still is, a user with an access key."""
+        return self.ci_identity in ("access-key", "both")
+
+    @property
+    def has_role(self) -> bool:
+        """Whether the CI identity is, or already is, a role that GitHub's workflows assume."""
+        return self.ci_identity in ("oidc", "both")
 
     @property
     def cluster(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = [
     "BuildResult",
@@ -12,11 +13,17 @@ __all__ = [
     "GithubResult",
     "Plan",
     "PlannedChange",
+    "Proof",
     "ProvisionResult",
     "PushResult",
+    "RehearseResult",
     "RenderResult",
     "Result",
+    "RetireResult",
+    "RevokeResult",
+    "RotateResult",
     "SmokeResult",
+    "VerifyResult",
 ]
 
 
@@ -153,10 +160,12 @@ class ProvisionResult(Result):
         ecr_repo_url: the registry's host (the article's name for it).
         ecr_repo_path: the repository's name.
         aws_region: region.
-        aws_iam_access_id: the CI user's access key id.
-        aws_iam_access_key: the secret key, ENCRYPTED to the throwaway OpenPGP key, base64.
-        ci_user: the IAM user's name.
+        aws_iam_access_id: the CI user's access key id; empty when the CI identity is a role.
+        aws_iam_access_key: the secret key, ENCRYPTED to the throwaway OpenPGP key, base64; empty when the key was
+            made by a rotation, which puts its secret into the keyring alone.
+        ci_user: the IAM user's name; empty when the CI identity is a role.
         account: AWS account id.
+        ci_role_arn: the role that GitHub's workflows assume; empty when the CI identity is a user alone.
     """
 
     ecr_repo_url: str
@@ -166,6 +175,7 @@ class ProvisionResult(Result):
     aws_iam_access_key: str
     ci_user: str
     account: str
+    ci_role_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +210,110 @@ class CredentialsResult(Result):
 
 @dataclass(frozen=True, slots=True)
 class GithubResult(Result):
-    """What GitHub lists after the export of an access key."""
+    """What GitHub lists after the export.
+
+    Attributes:
+        repository: `owner/name`.
+        access_key_id: of the key whose secret was sent; empty when the CI identity is a role.
+        secrets: the names of those that ecrwiz looks after there.
+        variables: the same for variables.
+        environment: the deployment environment that holds them; empty for the repository itself.
+        kept: the names of those that were there already and were left as they are.
+    """
 
     repository: str
     access_key_id: str
     secrets: tuple[str, ...]
     variables: tuple[str, ...]
+    environment: str = ""
+    kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One thing that the CI identity must be able to do, or must not.
+
+    Attributes:
+        title: in words, such as `delete the repository`.
+        action: IAM's, such as `ecr:DeleteRepository`.
+        resource: ARN, or `*`.
+        expected: `allowed` or `refused`.
+        found: `allowed`, `refused`, or `unknown` when nobody could find out.
+        answer: what AWS said, in one line.
+        how: `called` with the identity itself, or `simulated` by IAM.
+        identity: ARN of the user or role that was tried.
+    """
+
+    title: str
+    action: str
+    resource: str
+    expected: Literal["allowed", "refused"]
+    found: Literal["allowed", "refused", "unknown"]
+    answer: str
+    how: Literal["called", "simulated"]
+    identity: str
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it is known to be otherwise than it must be."""
+        return self.found not in (self.expected, "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult(Result):
+    """What the CI identity may do and what it may not, as tried."""
+
+    proofs: tuple[Proof, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RehearseResult(Result):
+    """A run of the rendered workflow on a branch of its own.
+
+    Attributes:
+        repository: `owner/name`.
+        branch: the branch, which is gone again.
+        commit: the commit that ran.
+        url: the run on GitHub.
+        identity: the access key's id or the role's ARN that it worked with.
+        image: the tag that it pushed; empty when that was removed again.
+        seconds: how long the run took.
+    """
+
+    repository: str
+    branch: str
+    commit: str
+    url: str
+    identity: str
+    image: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RotateResult(Result):
+    """The access key before and after; `github` and `backend` say who has the new secret (empty: nobody there)."""
+
+    old: str
+    new: str
+    backend: str
+    github: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetireResult(Result):
+    """The access key that a role took the place of, and the copies of it that were removed."""
+
+    access_key_id: str
+    role_arn: str
+    removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeResult(Result):
+    """The access keys that were deleted, and the copies of them that were removed."""
+
+    access_key_ids: tuple[str, ...]
+    removed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,15 +21,18 @@ __all__ = [
     "check_choice",
     "check_count",
     "check_ecs_name",
+    "check_environment",
     "check_github_repository",
     "check_health_path",
     "check_image_tag",
     "check_kms_key",
     "check_name",
     "check_names_together",
+    "check_oidc_trust",
     "check_port",
     "check_region",
     "check_role_name",
+    "ci_role_name",
     "ci_user_name",
     "repository_name",
     "suggest_name",
@@ -53,6 +56,11 @@ def repository_name(project_id: str, app: str) -> str:
 def ci_user_name(project_id: str, env: str) -> str:
     """The IAM user's name, as the article's series uses it."""
     return f"ci-{project_id}-{env}-server-user"
+
+
+def ci_role_name(project_id: str, env: str) -> str:
+    """The IAM role's name; as long as the user's, so the same limit holds."""
+    return f"ci-{project_id}-{env}-server-role"
 
 
 def suggest_name(text: str) -> str:
@@ -153,6 +161,47 @@ def check_github_repository(value: str) -> str:
     if not value or _GITHUB.fullmatch(value):
         return value
     raise ValueError("github_repository is OWNER/NAME as in the address on GitHub; octocat/hello-world would work.")
+
+
+def check_environment(value: str) -> str:
+    """Check the name of a deployment environment on GitHub; empty means that the repository itself is meant.
+
+    Raises:
+        ValueError: GitHub does not allow it, or it could not stand in a workflow as it is.
+    """
+    value = value.strip()
+    if not value or (len(value) <= 255 and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._/:@+-]*", value)):
+        return value
+    raise ValueError(
+        "github_environment may hold up to 255 letters, digits, spaces and '._/:@+-', a letter or digit first; "
+        "production would work."
+    )
+
+
+def check_oidc_trust(value: str) -> str:
+    """Check which runs of a workflow may assume the role: forms such as `branch:main, environment:prod`.
+
+    Empty means: the environment when there is one, else the default branch. A form is `branch:NAME`, `tag:NAME`,
+    `environment:NAME` or `pull_request`. Each becomes one exact subject, so patterns are refused.
+
+    Raises:
+        ValueError: not such a list.
+    """
+    forms = [form.strip() for form in value.split(",") if form.strip()]
+    for form in forms:
+        kind, _, name = form.partition(":")
+        if any(sign in name for sign in "*?"):
+            raise ValueError(
+                f"oidc_trust names exact {kind} names, and {name} is a pattern: with an environment, GitHub's own "
+                "rules say which branches and tags may use it; environment:production would work."
+            )
+        named = kind in ("branch", "tag", "environment") and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._/:@+-]*", name)
+        if not (named or form == "pull_request"):
+            raise ValueError(
+                "oidc_trust lists branch:NAME, tag:NAME, environment:NAME and pull_request, with commas between; "
+                "branch:main would work."
+            )
+    return ", ".join(forms)
 
 
 def check_image_tag(value: str) -> str:

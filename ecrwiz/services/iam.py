@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from ecrwiz.model.errors import RemoteError
 from ecrwiz.model.ports import AwsCall
+from ecrwiz.model.redact import Secret
 
-__all__ = ["AccessKey", "Iam"]
+__all__ = ["AccessKey", "Iam", "LastUse", "Role"]
 
 _ASSUMED = ":assumed-role/"
 _GONE = {"NoSuchEntity", "NoSuchEntityException"}
@@ -17,10 +19,29 @@ _GONE = {"NoSuchEntity", "NoSuchEntityException"}
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """An access key's id and when it was made (UTC)."""
+    """An access key's id, when it was made (UTC), and whether AWS accepts it now."""
 
     id: str
     created: datetime
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LastUse:
+    """When an access key was last used (UTC), for which service, in which region."""
+
+    when: datetime
+    service: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role: its ARN, its trust policy, and its resource tags."""
+
+    arn: str
+    trust: Mapping[str, Any]
+    tags: Mapping[str, str]
 
 
 class Iam:
@@ -48,7 +69,7 @@ class Iam:
                 return ()
             raise
         return tuple(
-            AccessKey(key["AccessKeyId"], key["CreateDate"].astimezone(UTC))
+            AccessKey(key["AccessKeyId"], key["CreateDate"].astimezone(UTC), key.get("Status", "Active") == "Active")
             for key in answer.get("AccessKeyMetadata", [])
         )
 
@@ -59,6 +80,55 @@ class Iam:
         except RemoteError as error:
             if error.code not in _GONE:
                 raise
+
+    async def create_access_key(self, name: str) -> tuple[str, Secret]:
+        """Make an access key for a user: its id and its secret, which AWS gives this once.
+
+        Raises:
+            RemoteError: with the code `LimitExceeded` when the user has two keys already.
+        """
+        key = (await self._call("iam", "create_access_key", UserName=name))["AccessKey"]
+        return str(key["AccessKeyId"]), Secret(key["SecretAccessKey"])
+
+    async def set_access_key(self, name: str, access_key_id: str, *, active: bool) -> None:
+        """Let AWS accept an access key, or refuse it from now on; one that is gone is no failure."""
+        status = "Active" if active else "Inactive"
+        try:
+            await self._call("iam", "update_access_key", UserName=name, AccessKeyId=access_key_id, Status=status)
+        except RemoteError as error:
+            if error.code not in _GONE:
+                raise
+
+    async def last_use(self, access_key_id: str) -> LastUse | None:
+        """When an access key was last used, as far as IAM has noted it (it may lag by some hours); None for never."""
+        answer = await self._call("iam", "get_access_key_last_used", AccessKeyId=access_key_id)
+        used = answer.get("AccessKeyLastUsed", {})
+        if "LastUsedDate" not in used:
+            return None
+        return LastUse(used["LastUsedDate"].astimezone(UTC), used.get("ServiceName", ""), used.get("Region", ""))
+
+    async def tag_user(self, name: str, key: str, value: str) -> None:
+        """Set a resource tag of a user."""
+        await self._call("iam", "tag_user", UserName=name, Tags=[{"Key": key, "Value": value}])
+
+    async def untag_user(self, name: str, key: str) -> None:
+        """Remove a resource tag of a user; one that is not there is no failure."""
+        try:
+            await self._call("iam", "untag_user", UserName=name, TagKeys=[key])
+        except RemoteError as error:
+            if error.code not in _GONE:
+                raise
+
+    async def role(self, name: str) -> Role | None:
+        """A role, or None when there is none of that name."""
+        try:
+            answer = (await self._call("iam", "get_role", RoleName=name))["Role"]
+        except RemoteError as error:
+            if error.code in _GONE:
+                return None
+            raise
+        tags = {tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])}
+        return Role(str(answer["Arn"]), answer.get("AssumeRolePolicyDocument") or {}, tags)
 
     async def principal(self, arn: str) -> str:
         """The user or role behind a caller's ARN, as `simulate` wants it; empty for root and federated users."""

@@ -213,4 +213,5 @@ STEP = Step(
     run=_run,
     inputs=_inputs,
     needs=(StepId.PROVISION, StepId.CREDENTIALS),
+    after=(StepId.VERIFY,),
 )
