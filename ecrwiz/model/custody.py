@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-__all__ = ["Copy", "Custody", "Search"]
+__all__ = ["Copy", "Custody", "Search", "Used"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,21 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """When an access key was last used, as IAM has noted.
+
+    Attributes:
+        at: when (UTC).
+        service: such as `ecr`.
+        region: such as `us-east-1`; empty when the service has none.
+    """
+
+    at: datetime
+    service: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
 class Custody:
     """Who the CI identity is and where its copies are.
 
@@ -44,6 +59,10 @@ class Custody:
         last_used: in words, `never` included; empty when not known.
         copies: every place, the identity itself first.
         warnings: sentences: the key is older than 90 days, a second key exists, a rotation was cut, ...
+        user: the user's ARN; empty when there is none, or when AWS could not be asked.
+        role: the role's ARN, in the same way; in `both` there are two identities.
+        problem: why AWS could not be asked, and what to do next; empty when it was.
+        used: what `last_used` says, for programs; None when the key was never used or that is not known.
     """
 
     identity: str
@@ -55,6 +74,10 @@ class Custody:
     last_used: str
     copies: tuple[Copy, ...]
     warnings: tuple[str, ...] = ()
+    user: str = ""
+    role: str = ""
+    problem: str = ""
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True)

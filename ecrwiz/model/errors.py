@@ -72,8 +72,10 @@ class RemoteError(ToolFailedError):
 
     Attributes:
         code: the API's own word for it, such as `RepositoryNotFoundException` or `404`.
+        said: the API's own sentence, without ours around it; empty when it said none.
     """
 
-    def __init__(self, message: str, hint: str = "", *, code: str) -> None:
+    def __init__(self, message: str, hint: str = "", *, code: str, said: str = "") -> None:
         super().__init__(message, hint)
         self.code = code
+        self.said = said

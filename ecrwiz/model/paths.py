@@ -71,6 +71,16 @@ class ProjectPaths:
         return self.state / "logs"
 
     @property
+    def profile(self) -> Path:
+        """The AWS profile that was chosen for this folder on this machine."""
+        return self.state / "aws-profile.json"
+
+    @property
+    def trusted(self) -> Path:
+        """The fingerprint of whom the CI role was last made to trust, and of the answers that led to it."""
+        return self.state / "trusted.json"
+
+    @property
     def plan(self) -> Path:
         """The saved Terraform plan that is applied."""
         return self.state / "provision.tfplan"

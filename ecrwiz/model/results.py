@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+
+from ecrwiz.model.plan import KNOWN_LATER, SENSITIVE, AttributeChange, Plan, PlannedChange, PlannedPolicy
+from ecrwiz.model.proof import Proof
 
 __all__ = [
+    "KNOWN_LATER",
+    "SENSITIVE",
+    "AttributeChange",
     "BuildResult",
     "CredentialsResult",
     "DestroyResult",
@@ -13,6 +18,7 @@ __all__ = [
     "GithubResult",
     "Plan",
     "PlannedChange",
+    "PlannedPolicy",
     "Proof",
     "ProvisionResult",
     "PushResult",
@@ -52,40 +58,6 @@ class FileChange:
     diff: str
     text: str | None = None
     both: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedChange:
-    """One resource change that Terraform plans.
-
-    Attributes:
-        address: the resource's address.
-        action: `create`, `update`, `replace`, `delete`, `import` (Terraform's own words; an import that also changes
-            something is `import` with the reason `update`).
-        reason: why it must be replaced, in Terraform's word; may be empty.
-    """
-
-    address: str
-    action: str
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A Terraform plan in short."""
-
-    changes: tuple[PlannedChange, ...]
-
-    def count(self, *actions: str) -> int:
-        """How many changes have one of these actions."""
-        return sum(change.action in actions for change in self.changes)
-
-    def __str__(self) -> str:
-        add = self.count("create", "replace")
-        gone = self.count("delete", "replace")
-        taken = self.count("import")
-        imports = f"{taken} to import, " if taken else ""
-        return f"{imports}{add} to add, {self.count('update')} to change, {gone} to destroy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,36 +199,6 @@ class GithubResult(Result):
     variables: tuple[str, ...]
     environment: str = ""
     kept: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """One thing that the CI identity must be able to do, or must not.
-
-    Attributes:
-        title: in words, such as `delete the repository`.
-        action: IAM's, such as `ecr:DeleteRepository`.
-        resource: ARN, or `*`.
-        expected: `allowed` or `refused`.
-        found: `allowed`, `refused`, or `unknown` when nobody could find out.
-        answer: what AWS said, in one line.
-        how: `called` with the identity itself, or `simulated` by IAM.
-        identity: ARN of the user or role that was tried.
-    """
-
-    title: str
-    action: str
-    resource: str
-    expected: Literal["allowed", "refused"]
-    found: Literal["allowed", "refused", "unknown"]
-    answer: str
-    how: Literal["called", "simulated"]
-    identity: str
-
-    @property
-    def wrong(self) -> bool:
-        """Whether it is known to be otherwise than it must be."""
-        return self.found not in (self.expected, "unknown")
 
 
 @dataclass(frozen=True, slots=True)

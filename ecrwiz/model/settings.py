@@ -23,6 +23,7 @@ class Settings:
         keyring_seconds: ECRWIZ_KEYRING_SECONDS, how long the keyring may take to answer.
         smoke_seconds: ECRWIZ_SMOKE_SECONDS, how long the image may take to answer over HTTP.
         keep_logs: ECRWIZ_KEEP_LOGS, of how many runs the logs are kept.
+        read_only: ECRWIZ_READ_ONLY, nothing is run, written or sent.
     """
 
     state_dir: Path | None = None
@@ -31,6 +32,19 @@ class Settings:
     keyring_seconds: float = 20.0
     smoke_seconds: float = 60.0
     keep_logs: int = 20
+    read_only: bool = False
+
+    def need_writing(self) -> None:
+        """Refuse in a session that may only look.
+
+        Raises:
+            BadInputError: it is one.
+        """
+        if self.read_only:
+            raise BadInputError(
+                "This session is read-only: nothing is run, written or sent.",
+                "Start ecrwiz without --read-only, and without ECRWIZ_READ_ONLY, to go on.",
+            )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -63,4 +77,5 @@ class Settings:
             keyring_seconds=number("ECRWIZ_KEYRING_SECONDS", cls.keyring_seconds),
             smoke_seconds=number("ECRWIZ_SMOKE_SECONDS", cls.smoke_seconds),
             keep_logs=int(number("ECRWIZ_KEEP_LOGS", cls.keep_logs)) or 1,
+            read_only=environ.get("ECRWIZ_READ_ONLY", "").lower() not in ("", "0", "no", "false"),
         )

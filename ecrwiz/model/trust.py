@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-__all__ = ["Form", "SubjectTemplate", "Trust", "TrustedRepository"]
+__all__ = ["DeploymentEnvironment", "Form", "SubjectTemplate", "Trust", "TrustedRepository"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,21 @@ class SubjectTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentEnvironment:
+    """A deployment environment that a role may trust.
+
+    Attributes:
+        name: as the answers and GitHub spell it.
+        exists: False where GitHub has none; the first job that names it makes it then, without rules.
+        guarded: whether its rules say which branches may use it, or who has to agree; None when GitHub does not tell.
+    """
+
+    name: str
+    exists: bool = True
+    guarded: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """What kind of run: on a branch, on a tag, in an environment, or of a pull request; `name` is empty then."""
 
@@ -73,6 +88,10 @@ class Trust:
         repository: `owner/name`, for words.
         forms: what the subjects were made of, for words.
         doubt: why there is more than one subject for a form; empty when there is no doubt.
+        warnings: sentences: the repository's own template of subjects tells no branches apart, ...
+        own: the subjects of the rendered workflow's runs on the default branch, trusted or not; empty when no
+            workflow is rendered.
+        beyond: those of `subjects` that let in more than the default branch or an environment with rules of its own.
     """
 
     issuer: str
@@ -81,3 +100,6 @@ class Trust:
     repository: str
     forms: tuple[Form, ...]
     doubt: str = ""
+    warnings: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    beyond: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Known failures and what to do about them: the rules of `advice.toml` over the words of other programs."""
+"""Known failures and what to do about them: the rules of `advice.toml`, and of `rehearsal.toml` for workflow runs."""
 
 from __future__ import annotations
 
@@ -33,10 +33,15 @@ class Advice:
     sample: str = ""
 
 
-def advise(text: str) -> Advice | None:
-    """What is known about a failure by its words; None when nothing is."""
+def advise(text: str, table: str = "advice") -> Advice | None:
+    """What is known about a failure by its words; None when nothing is.
+
+    Args:
+        text: the words.
+        table: `advice`, or `rehearsal` for the log of a workflow run.
+    """
     text = text[:_LONGEST]
-    return next((rule for rule in rules() if rule.pattern.search(text)), None)
+    return next((rule for rule in rules(table) if rule.pattern.search(text)), None)
 
 
 def hint_for(text: str) -> str:
@@ -45,10 +50,14 @@ def hint_for(text: str) -> str:
     return found.hint if found else ""
 
 
+def rules(table: str = "advice") -> tuple[Advice, ...]:
+    """The rules of a table, read when the first failure needs them."""
+    return _rules(table)
+
+
 @cache
-def rules() -> tuple[Advice, ...]:
-    """The rules, read when the first failure needs them."""
-    data = tomllib.loads((resources.files("ecrwiz.services") / "advice.toml").read_text("utf-8"))
+def _rules(table: str) -> tuple[Advice, ...]:
+    data = tomllib.loads((resources.files("ecrwiz.services") / f"{table}.toml").read_text("utf-8"))
     return tuple(
         Advice(
             re.compile(rule["pattern"], re.IGNORECASE | re.DOTALL),

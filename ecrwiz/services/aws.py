@@ -60,6 +60,15 @@ def known_regions() -> frozenset[str]:
     return frozenset(name for name in names if not name.endswith("-global"))
 
 
+_LOADING = threading.Lock()
+
+
+def _load_sdk() -> None:
+    """Import all of the SDK, one thread at a time: one that imports a part while another imports the whole fails."""
+    with _LOADING:
+        import boto3.session  # noqa: F401
+
+
 def configured_region(environ: Mapping[str, str]) -> tuple[str, str] | None:
     """The region that the person's AWS set-up names, and where it is said; read without the SDK."""
     for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"):
@@ -90,14 +99,19 @@ class Aws:
     Args:
         region: its code.
         key: an access key's id and secret; None for the person's own credentials.
+        profile: whose credentials of the person's; empty for those that the SDK finds by itself.
         quick: give up after some seconds and do not try again.
     """
 
-    def __init__(self, region: str, key: tuple[str, Secret] | None = None, *, quick: bool = False) -> None:
+    def __init__(
+        self, region: str, key: tuple[str, Secret] | None = None, *, profile: str = "", quick: bool = False
+    ) -> None:
         self.region = region
+        self._profile = profile
         self._quick = quick
         self._key = key
         self._clients: dict[str, Any] = {}
+        self._shared: Any = None  # what every session reads from disk takes longer than a client
         self._lock = threading.Lock()  # a boto3 session makes one client at a time
 
     async def call(self, service: str, operation: str, /, **parameters: object) -> dict[str, Any]:
@@ -110,6 +124,16 @@ class Aws:
         """
         # A profile may name a program that gives the credentials, and a program may hang for ever.
         return await in_daemon_thread(lambda: self._call(service, operation, parameters))
+
+    async def call_once(self, service: str, operation: str, /, **parameters: object) -> dict[str, Any]:
+        """The same without a second try: for what would be made twice when only the answer is lost.
+
+        Raises:
+            RemoteError: AWS refused; `code` is its error code.
+            ToolFailedError: what answered is not AWS, or does not speak as AWS does.
+            MissingToolError: no usable credentials, or AWS cannot be reached.
+        """
+        return await in_daemon_thread(lambda: self._call(service, operation, parameters, once=True))
 
     async def identity(self) -> Identity:
         """Ask STS who we are.
@@ -136,7 +160,7 @@ class Aws:
         Raises:
             MissingToolError: there are none, or what should give them does not.
         """
-        return await in_daemon_thread(self._find_credentials)
+        return await in_daemon_thread(self.find_credentials)
 
     async def clock_skew(self) -> timedelta:
         """How far this machine's clock is ahead of AWS's; asked without credentials, so that none can be refused.
@@ -147,7 +171,13 @@ class Aws:
         """
         return await in_daemon_thread(self._clock_skew)
 
-    def _find_credentials(self) -> Credentials:
+    def find_credentials(self) -> Credentials:
+        """The same, blocking; for a thread of its own.
+
+        Raises:
+            MissingToolError: there are none, or what should give them does not.
+        """
+        _load_sdk()
         from botocore.exceptions import BotoCoreError, NoCredentialsError
 
         try:
@@ -161,6 +191,7 @@ class Aws:
         return Credentials(key_id, _SOURCES.get(method, method), _expiry(found))
 
     def _clock_skew(self) -> timedelta:
+        _load_sdk()
         from botocore import UNSIGNED
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
@@ -182,13 +213,16 @@ class Aws:
             raise ToolFailedError("AWS's answer does not say what time it is there.") from None
         return asked + (datetime.now(UTC) - asked) / 2 - theirs
 
-    def _call(self, service: str, operation: str, parameters: Mapping[str, object]) -> dict[str, Any]:
+    def _call(
+        self, service: str, operation: str, parameters: Mapping[str, object], *, once: bool = False
+    ) -> dict[str, Any]:
+        _load_sdk()
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
         try:
-            answer: dict[str, Any] = getattr(self._client(service), operation)(**parameters)
+            answer: dict[str, Any] = getattr(self._client(service, once=once), operation)(**parameters)
         except ClientError as error:
             raise _refused(service, operation, error.response.get("Error", {})) from error
         except ResponseParserError as error:
@@ -200,25 +234,29 @@ class Aws:
             raise _unreachable(error) from error
         return answer
 
-    def _client(self, service: str) -> Any:  # noqa: ANN401  # boto3 makes its clients at run time
+    def _client(self, service: str, *, once: bool) -> Any:  # noqa: ANN401  # boto3 makes its clients at run time
+        name = f"{service} once" if once else service
         with self._lock:
-            if service not in self._clients:
-                self._clients[service] = self._session().client(service, config=self._config())
-            return self._clients[service]
+            if name not in self._clients:
+                self._shared = self._shared or self._session()
+                self._clients[name] = self._shared.client(service, config=self._config(once=once))
+            return self._clients[name]
 
     def _session(self) -> Any:  # noqa: ANN401
         import boto3
 
         if self._key is None:
-            return boto3.Session(region_name=self.region)
+            return boto3.Session(region_name=self.region, profile_name=self._profile or None)
         access_key_id, secret = self._key
         return boto3.Session(
             aws_access_key_id=access_key_id, aws_secret_access_key=secret.reveal(), region_name=self.region
         )
 
-    def _config(self) -> Any:  # noqa: ANN401
+    def _config(self, *, once: bool = False) -> Any:  # noqa: ANN401
         from botocore.config import Config
 
+        if once:
+            return Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 1})
         if self._quick:
             return Config(connect_timeout=3, read_timeout=6, retries={"mode": "standard", "total_max_attempts": 1})
         return Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "max_attempts": 4})
@@ -276,21 +314,22 @@ _REFUSED: Mapping[str, tuple[str, str]] = {
 
 def _refused(service: str, operation: str, error: Mapping[str, Any]) -> EcrwizError:
     code = str(error.get("Code", "Unknown"))
+    said = str(error.get("Message") or code).strip()
     if code in _REFUSED:
         message, hint = _REFUSED[code]
-        return RemoteError(message, hint, code=code)
-    said = str(error.get("Message") or code).strip()
+        return RemoteError(message, hint, code=code, said=said)
     hint = ""
     if "AccessDenied" in code or "not authorized" in said or code in {"403", "UnauthorizedOperation"}:
         hint = "Ask for that permission, or use a profile that has it (AWS_PROFILE)."
     call = operation.replace("_", " ")
-    return RemoteError(f"AWS refused to {call} ({service}): {said.rstrip('.')}.", hint, code=code)
+    return RemoteError(f"AWS refused to {call} ({service}): {said.rstrip('.')}.", hint, code=code, said=said)
 
 
 def _unreachable(error: Exception) -> EcrwizError:
     from botocore import exceptions as known
 
     sso = (known.SSOTokenLoadError, known.UnauthorizedSSOTokenError, known.TokenRetrievalError)
+    login = getattr(known, "LoginError", ())  # since botocore 1.42
     if isinstance(error, known.NoCredentialsError | known.PartialCredentialsError):
         return MissingToolError(
             "There are no AWS credentials on this machine.",
@@ -300,6 +339,8 @@ def _unreachable(error: Exception) -> EcrwizError:
         return MissingToolError(f"{error}.", "Set AWS_PROFILE to a profile of your ~/.aws/config.")
     if isinstance(error, sso):
         return MissingToolError("Your AWS single sign-on session is missing or has expired.", _LOG_IN)
+    if isinstance(error, login):
+        return MissingToolError("Your session of `aws login` is missing or has expired.", _LOG_IN)
     network = (known.ConnectionError, known.HTTPClientError)
     if isinstance(error, network):
         return MissingToolError(f"AWS cannot be reached: {error}", "Check the network, and run the step again.")

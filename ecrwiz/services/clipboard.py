@@ -15,12 +15,13 @@ from typing import Final
 from ecrwiz.model.errors import EcrwizError
 from ecrwiz.services import process
 
-__all__ = ["OSC52_LARGEST", "Tool", "find_tool", "read", "understands_osc52", "write"]
+__all__ = ["OSC52_LARGEST", "Tool", "find_tool", "marks_secrets", "read", "understands_osc52", "write"]
 
 # Bytes of text that terminals commonly take in one OSC 52 sequence (100 000 of base64 less its frame).
 OSC52_LARGEST: Final = 74_994
 
 _SECONDS: Final = 3.0
+_SENSITIVE: Final = "--sensitive"
 _NO_OSC52: Final = ("linux", "dumb", "vt100", "vt220")  # values of TERM
 
 
@@ -72,9 +73,21 @@ def understands_osc52(environ: Mapping[str, str]) -> bool:
     return environ.get("TERM", "") not in _NO_OSC52 and environ.get("TERM_PROGRAM") != "Apple_Terminal"
 
 
-async def write(tool: Tool, text: str) -> bool:
-    """Give the text to the tool; False when that did not work."""
-    return await _run(tool.copy, text.encode("utf-16-le" if tool.name == "clip.exe" else "utf-8")) is not None
+async def write(tool: Tool, text: str, *, sensitive: bool = False) -> bool:
+    """Give the text to the tool; False when that did not work.
+
+    Args:
+        tool: the tool.
+        text: the text.
+        sensitive: it is a secret, which a clipboard manager is asked not to keep where the tool can ask that.
+    """
+    copy = (*tool.copy, _SENSITIVE) if sensitive and await marks_secrets(tool) else tool.copy
+    return await _run(copy, text.encode("utf-16-le" if tool.name == "clip.exe" else "utf-8")) is not None
+
+
+async def marks_secrets(tool: Tool) -> bool:
+    """Whether the tool can tell clipboard managers that a text is a secret: newer versions of wl-copy can."""
+    return tool.name == "wl-copy" and _SENSITIVE in (await _run((tool.copy[0], "--help")) or "")
 
 
 async def read(tool: Tool) -> str | None:

@@ -130,6 +130,17 @@ class Ecr:
             if failures:
                 raise ToolFailedError(f"ECR did not delete an image: {failures[0].get('failureReason')}.")
 
+    async def remove_tag(self, name: str, tag: str) -> None:
+        """Take a tag from an image that has others; one that is gone is no failure.
+
+        Raises:
+            ToolFailedError: ECR refused.
+        """
+        answer = await self._call("ecr", "batch_delete_image", repositoryName=name, imageIds=[{"imageTag": tag}])
+        failures = [failure for failure in answer.get("failures", []) if failure.get("failureCode") != "ImageNotFound"]
+        if failures:
+            raise ToolFailedError(f"ECR did not remove the tag {tag}: {failures[0].get('failureReason')}.")
+
 
 def _image(detail: dict[str, Any]) -> Image:
     tags = tuple(sorted(detail.get("imageTags", [])))

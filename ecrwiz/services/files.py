@@ -66,7 +66,14 @@ def read_text(path: Path, *, inside: Path | None = None, cut: bool = False) -> s
 
 
 def write_atomic(
-    path: Path, text: str, *, executable: bool = False, private: bool = False, inside: Path | None = None
+    path: Path,
+    text: str,
+    *,
+    executable: bool = False,
+    private: bool = False,
+    inside: Path | None = None,
+    follow: bool = True,
+    scratch: Path | None = None,
 ) -> None:
     """Write a file so that at any moment it is wholly the old one or wholly the new one.
 
@@ -78,28 +85,29 @@ def write_atomic(
         executable: everyone who may read it may run it.
         private: only this user may read it, and the folders that are made for it.
         inside: a folder that it must not lead out of over a link; None when it may.
+        follow: False to replace a link itself, should one lie there, instead of what it points to.
+        scratch: a folder on the same disk for what is half written, which a power cut leaves there; None for beside.
 
     Raises:
         BadInputError: it is a link that leads out, or a device.
         ToolFailedError: no permission, no space, or something else stands in its place.
     """
     _stay_inside(path, inside, "nothing was written")
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path)) if follow else Path(os.path.realpath(path.parent), path.name)
     try:
         _refuse_devices(target, path)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
-        scratch = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
-        # The system itself takes the umask off the mode; from the start nobody else may read a private file.
-        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
+        half = (scratch or target.parent) / f".{target.name[:100]}.{secrets.token_hex(6)}.tmp"
+        descriptor = _open_new(half, private=private or target.exists())
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(text.encode())
                 file.flush()
                 _set_mode(file.fileno(), target, executable=executable, private=private)
                 os.fsync(file.fileno())
-            scratch.replace(target)
+            half.replace(target)
         except BaseException:  # an interrupt, too, must leave no stray file
-            scratch.unlink(missing_ok=True)
+            half.unlink(missing_ok=True)
             raise
         _sync_folder(target.parent)
     except OSError as error:
@@ -107,6 +115,14 @@ def write_atomic(
             f"{path} could not be written: {error.strerror}; it is as it was before.",
             "Check the permissions of its folder and the space on the disk.",
         ) from error
+
+
+def _open_new(path: Path, *, private: bool) -> int:
+    """A descriptor to write to a new file; the system itself takes the umask off its mode.
+
+    From the start nobody else may read a private file, nor one in the place of a file whose own permissions it gets.
+    """
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
 
 
 def backup(path: Path, *, inside: Path | None = None) -> Path:
@@ -129,7 +145,7 @@ def backup(path: Path, *, inside: Path | None = None) -> Path:
         _refuse_devices(path, path)
         while True:
             try:
-                with path.open("rb") as source, copy.open("xb") as file:
+                with path.open("rb") as source, open(copy, "xb", opener=_for_this_user) as file:
                     try:
                         shutil.copyfileobj(source, file)
                         os.fchmod(file.fileno(), stat.S_IMODE(os.fstat(source.fileno()).st_mode))
@@ -309,6 +325,10 @@ def _set_mode(descriptor: int, target: Path, *, executable: bool, private: bool)
         with contextlib.suppress(FileNotFoundError):
             mode = stat.S_IMODE(target.stat().st_mode)
     os.fchmod(descriptor, mode | (mode & 0o444) >> 2 if executable else mode)
+
+
+def _for_this_user(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
 
 
 def _split(text: str) -> list[str]:

@@ -45,10 +45,16 @@ class Role:
 
 
 class Iam:
-    """IAM through `Aws.call`; every method raises what that raises."""
+    """IAM through `Aws.call`; every method raises what that raises.
 
-    def __init__(self, call: AwsCall) -> None:
+    Args:
+        call: an operation, tried again when AWS does not answer.
+        once: the same without a second try.
+    """
+
+    def __init__(self, call: AwsCall, once: AwsCall | None = None) -> None:
         self._call = call
+        self._once = once or call
 
     async def user_tags(self, name: str) -> dict[str, str] | None:
         """The resource tags of a user, or None when there is no such user."""
@@ -84,10 +90,12 @@ class Iam:
     async def create_access_key(self, name: str) -> tuple[str, Secret]:
         """Make an access key for a user: its id and its secret, which AWS gives this once.
 
+        It is asked for once: a second try after a lost answer would make a second key.
+
         Raises:
             RemoteError: with the code `LimitExceeded` when the user has two keys already.
         """
-        key = (await self._call("iam", "create_access_key", UserName=name))["AccessKey"]
+        key = (await self._once("iam", "create_access_key", UserName=name))["AccessKey"]
         return str(key["AccessKeyId"]), Secret(key["SecretAccessKey"])
 
     async def set_access_key(self, name: str, access_key_id: str, *, active: bool) -> None:
@@ -129,6 +137,17 @@ class Iam:
             raise
         tags = {tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])}
         return Role(str(answer["Arn"]), answer.get("AssumeRolePolicyDocument") or {}, tags)
+
+    async def delete_policy(self, policy: str, *, user: str = "", role: str = "") -> None:
+        """Delete an inline policy of a user or of a role; one that is gone already is no failure."""
+        try:
+            if user:
+                await self._call("iam", "delete_user_policy", UserName=user, PolicyName=policy)
+            else:
+                await self._call("iam", "delete_role_policy", RoleName=role, PolicyName=policy)
+        except RemoteError as error:
+            if error.code not in _GONE:
+                raise
 
     async def principal(self, arn: str) -> str:
         """The user or role behind a caller's ARN, as `simulate` wants it; empty for root and federated users."""

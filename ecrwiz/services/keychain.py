@@ -21,7 +21,17 @@ from ecrwiz.services import process
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
-__all__ = ["SERVICE", "Backend", "Keychain", "entry_name", "pack", "pgp_entry_name", "unpack"]
+__all__ = [
+    "SERVICE",
+    "Backend",
+    "Keychain",
+    "entry_name",
+    "next_entry_name",
+    "pack",
+    "pgp_entry_name",
+    "rotation_of",
+    "unpack",
+]
 
 SERVICE: Final = "ecrwiz"
 
@@ -179,9 +189,21 @@ def pgp_entry_name(account: str, project_id: str, env: str) -> str:
     return f"{entry_name(account, project_id, env)}/openpgp"
 
 
-def pack(access_key_id: str, secret: Secret) -> Secret:
-    """Make the value of a CI identity's entry."""
-    return Secret(json.dumps({"access_key_id": access_key_id, "secret_access_key": secret.reveal()}))
+def next_entry_name(account: str, project_id: str, env: str) -> str:
+    """Name the entry of the access key that a rotation has made and that is not in use yet."""
+    return f"{entry_name(account, project_id, env)}/next"
+
+
+def pack(access_key_id: str, secret: Secret, rotation: str = "") -> Secret:
+    """Make the value of a CI identity's entry.
+
+    Args:
+        access_key_id: the key's id.
+        secret: the key's secret.
+        rotation: which rotation made the key; for the entry that `next_entry_name` names.
+    """
+    value = {"access_key_id": access_key_id, "secret_access_key": secret.reveal()}
+    return Secret(json.dumps(value | ({"rotation": rotation} if rotation else {})))
 
 
 def unpack(value: Secret) -> tuple[str, Secret]:
@@ -198,9 +220,18 @@ def unpack(value: Secret) -> tuple[str, Secret]:
     if not (isinstance(access_key_id, str) and isinstance(secret, str) and access_key_id and secret):
         raise ToolFailedError(
             "The keyring's entry for the CI identity was changed by something else and cannot be read.",
-            "Make a new access key with: ecrwiz run provision credentials github --force",
+            "Make a new access key with: ecrwiz credentials rotate",
         )
     return access_key_id, Secret(secret)
+
+
+def rotation_of(value: Secret) -> str:
+    """Which rotation made the key of an entry; empty when that is not said."""
+    try:
+        said = json.loads(value.reveal()).get("rotation", "")
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    return said if isinstance(said, str) else ""
 
 
 def _candidates() -> list[KeyringBackend]:

@@ -15,7 +15,7 @@ from ecrwiz.model.redact import Secret
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["is_loopback", "manifest_digest"]
+__all__ = ["base_url", "is_loopback", "manifest_digest"]
 
 _ACCEPT: Final = (
     "application/vnd.docker.distribution.manifest.v2+json,"
@@ -82,7 +82,7 @@ async def _ask(host: str, repository: str, reference: str, username: str, passwo
     import httpx
 
     local = is_loopback(host)
-    url = f"{'http' if local else 'https'}://{host}/v2/{quote(repository)}/manifests/{quote(reference, safe=':')}"
+    url = f"{base_url(host)}/v2/{quote(repository)}/manifests/{quote(reference, safe=':')}"
     try:
         # A proxy is for the world outside: it could not reach this machine's own address.
         async with httpx.AsyncClient(trust_env=not local, timeout=30.0) as client:
@@ -98,6 +98,11 @@ def _refusal(host: str, response: httpx.Response) -> RemoteError:
     status = response.status_code
     what, hint = _REFUSALS.get(status, (f"failed with HTTP status {status}", "Try again in a minute."))
     return RemoteError(f"The registry {host} {what}.", hint, code=str(status))
+
+
+def base_url(host: str) -> str:
+    """The registry's address: without encryption on a loopback address, as Docker does it, and else with TLS."""
+    return f"{'http' if is_loopback(host) else 'https'}://{host}"
 
 
 def is_loopback(host: str) -> bool:

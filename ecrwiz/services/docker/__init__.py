@@ -11,6 +11,7 @@ from __future__ import annotations
 from ecrwiz.services.docker.context import context_digest
 from ecrwiz.services.docker.dockerfile import arg_names, mounts, read_dockerfile
 from ecrwiz.services.docker.engine import Engine, ImageInfo
+from ecrwiz.services.docker.ignore import is_sent
 from ecrwiz.services.docker.probe import Probe, Trial
 from ecrwiz.services.docker.request import Request
 
@@ -22,6 +23,7 @@ __all__ = [
     "Trial",
     "arg_names",
     "context_digest",
+    "is_sent",
     "mounts",
     "read_dockerfile",
 ]

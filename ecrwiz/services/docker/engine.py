@@ -145,6 +145,29 @@ class Engine:
         """Run an image on a free port of this machine until it answers over HTTP; see `probe.probe`."""
         return await probe(trial, on_lines)
 
+    async def save(self, ref: str, take: Callable[[bytes], None]) -> None:
+        """Hand on an image as `docker save` gives it, a tar with its configuration and layers.
+
+        Args:
+            ref: the image.
+            take: takes the stream piece by piece, in another thread; what it raises ends the stream and comes out.
+
+        Raises:
+            ToolFailedError: the engine does not have the image, or stopped half way.
+        """
+        wire = Wire()
+
+        def work() -> None:
+            with connected(f"reading the image {ref}", timeout=120) as api:
+                wire.watch(api)
+                if inspect(api, ref) is None:
+                    raise ToolFailedError(f"The image {ref} is not in the local Docker engine.")
+                for piece in api.get_image(ref):
+                    wire.check()
+                    take(piece)
+
+        await in_thread(work, wire=wire)
+
     async def remove_tags(self, refs: Iterable[str]) -> None:
         """Take names off images, and remove the images that have none left; missing ones do not matter."""
         names = tuple(refs)

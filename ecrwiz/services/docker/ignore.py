@@ -10,12 +10,12 @@ import posixpath
 import re
 from collections.abc import Iterable
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ecrwiz.model.errors import BadInputError
 from ecrwiz.services.docker.dockerfile import read_small
 
-__all__ = ["Ignore", "ignore_lines", "read_ignore"]
+__all__ = ["Ignore", "ignore_lines", "is_sent", "read_ignore"]
 
 
 class Ignore:
@@ -75,6 +75,24 @@ def read_ignore(root: Path, dockerfile: str) -> Ignore:
     """
     name, lines = ignore_lines(root, dockerfile)
     return Ignore([*lines, f"!{dockerfile}", f"!{name}"])
+
+
+def is_sent(root: Path, dockerfile: str, path: str) -> bool:
+    """Whether a build whose context is `root` is given a file.
+
+    Args:
+        root: the context.
+        dockerfile: the Dockerfile, relative to it.
+        path: the file, relative to it; it need not exist.
+
+    Raises:
+        BadInputError: the rules cannot be understood.
+    """
+    rules = read_ignore(root, dockerfile)
+    hits, ignored = rules.nothing, False
+    for place in (*reversed(PurePosixPath(path).parents[:-1]), PurePosixPath(path)):
+        ignored, hits = rules.decide(place.as_posix(), hits)
+    return not ignored
 
 
 def ignore_lines(root: Path, dockerfile: str) -> tuple[str, list[str]]:

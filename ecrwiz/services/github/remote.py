@@ -42,7 +42,8 @@ async def find_token(
 
     A token from the environment is never sent to a host that only a git remote or a file of the repository
     names: for a host other than GitHub's own it counts when the person chose that host (`chosen`, GH_HOST or
-    GITHUB_API_URL). `gh` and the keyring keep a token for each host, so theirs go nowhere else.
+    GITHUB_API_URL). `gh` and the keyring keep a token for each host, so theirs go nowhere else. GITHUB_TOKEN of a
+    Codespace, which may hardly do anything, comes last.
 
     Args:
         environ: the environment's variables.
@@ -62,7 +63,8 @@ async def find_token(
         if not (chosen or here or environ.get("GH_HOST") == host):
             enterprise = []
         names = [*enterprise, *(names if here else ())]
-    for name in names:
+    last = ["GITHUB_TOKEN"] if environ.get("CODESPACES") == "true" else []
+    for name in (name for name in names if name not in last):
         if text := environ.get(name, "").strip():
             return Secret(text), name
     if token := await _gh_token(host, cwd):
@@ -71,7 +73,12 @@ async def find_token(
         kept = await read_keyring(token_entry(api_url))
     except (MissingToolError, ToolFailedError):
         kept = None  # no keyring is no token, not a failure: the caller asks for one
-    return (kept, "keyring") if kept else None
+    if kept:
+        return kept, "keyring"
+    for name in (name for name in names if name in last):
+        if text := environ.get(name, "").strip():
+            return Secret(text), f"{name} of this Codespace"
+    return None
 
 
 def is_githubs_own(api_url: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ecrwiz.model.errors import BadInputError, ToolFailedError
@@ -28,7 +28,6 @@ __all__ = [
 SAME_FILE: Final = "a file of that name is rendered by ecrwiz too"
 """What is said of a clash that is no block but a whole file."""
 
-_OURS_ALONE: Final = "modules/ci_user"
 _LABELLED: Final = ("variable", "output", "module", "resource", "data", "provider")
 _TOLD: Final = ("provider ", "backend ", "required_providers", "module ", "resource aws_ecr_", "resource aws_iam_user.")
 
@@ -80,7 +79,9 @@ def look(
     refused: list[tuple[str, str]] = []
     parsed: list[dict[str, Any]] = []
     room = MOST_BYTES
-    for path in sorted((*infra.glob("*.tf*"), *infra.glob(f"{_OURS_ALONE}/*"))):
+    modules = {str(PurePosixPath(path).parent) for path in ours if "/" in path}
+    inside = (path for module in modules for path in infra.glob(f"{module}/*") if not _is_copy(path.name))
+    for path in sorted((*infra.glob("*.tf*"), *inside)):
         name = path.relative_to(infra).as_posix()
         if name in generated or (name in ours and name not in theirs) or not path.is_file():
             continue
@@ -193,9 +194,14 @@ def is_foreign(text: str, ours: str) -> bool:
         return True
 
 
+def _is_copy(name: str) -> bool:
+    """Whether it is what ecrwiz keeps of a file that it replaces; Terraform takes no notice of it."""
+    return ".ecrwiz-backup" in name and not name.endswith((".tf", ".json"))
+
+
 def _unwanted(name: str) -> str:
     """Why a file may not be there whatever it holds; empty when it may."""
-    if name.startswith(f"{_OURS_ALONE}/"):
+    if "/" in name:
         return "lies in the folder of ecrwiz's own module and would become a part of it"
     if name.endswith((".tf.json", ".tfvars.json")):
         return "is Terraform in JSON, which ecrwiz does not look into"

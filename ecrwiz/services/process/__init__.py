@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ecrwiz.services.process.child import child_environment
 from ecrwiz.services.process.notes import end_survivors
-from ecrwiz.services.process.run import Captured, Finished, capture, shell_words, stream, which
+from ecrwiz.services.process.run import Captured, Finished, capture, pour, shell_words, stream, which
 from ecrwiz.services.process.threads import in_daemon_thread
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "child_environment",
     "end_survivors",
     "in_daemon_thread",
+    "pour",
     "shell_words",
     "stream",
     "which",

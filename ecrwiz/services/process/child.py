@@ -18,11 +18,17 @@ __all__ = ["HAS_PROC", "Child", "Ladder", "child_environment", "group_lives", "s
 
 HAS_PROC: Final = Path("/proc/self/stat").exists()
 _DRAIN: Final = 0.3  # seconds to read on when the child has ended but a grandchild holds the pipe
-_OURS: Final = ("GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
+_OURS: Final = frozenset(
+    {
+        *("GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"),
+        # `glab` takes these before what it keeps for the host that it is asked about.
+        *("GITLAB_TOKEN", "GITLAB_ACCESS_TOKEN", "GL_TOKEN", "OAUTH_TOKEN", "CI_JOB_TOKEN"),
+    }
+)
 
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Our environment without GitHub tokens and `ECRWIZ_*` (no child needs them), and `extra` on top."""
+    """Our environment without GitHub's and GitLab's tokens and `ECRWIZ_*` (no child needs them), and `extra` on top."""
     kept = {k: v for k, v in os.environ.items() if k not in _OURS and not k.startswith("ECRWIZ_")}
     return {**kept, **(extra or {})}
 

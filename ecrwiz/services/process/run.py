@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from ecrwiz.services.process.child import Child, Ladder, child_environment, grou
 from ecrwiz.services.process.lines import LineSplitter
 from ecrwiz.services.process.notes import write_note
 
-__all__ = ["Captured", "Finished", "capture", "shell_words", "stream", "which"]
+__all__ = ["Captured", "Finished", "capture", "pour", "shell_words", "stream", "which"]
 
 _TICK: Final = 0.05  # seconds between two deliveries of lines
 _STRAGGLERS: Final = 2.0  # seconds on each rung for the rest of a group whose leader is gone
@@ -145,6 +145,55 @@ async def capture(
         await _put_down(child)
     out, err = (bytes(data).decode("utf-8", "replace") for data in printed.values())
     return Captured(child.returncode, out, err)
+
+
+async def pour(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    on_data: Callable[[bytes], None],
+    seconds: float,
+) -> int | None:
+    """Run a program and hand its output on as bytes while they come; what it says on stderr is dropped.
+
+    Args:
+        argv: the program and its arguments; never a secret among them.
+        cwd: where to run it.
+        env: the whole environment; `child_environment()` when None.
+        on_data: called on the loop's thread, which reads on when it returns. When it raises, the program is ended
+            and the exception comes out.
+        seconds: how long the program may take.
+
+    Returns:
+        Its return code; None when the time was over and it was ended.
+
+    Raises:
+        MissingToolError: the program is not on PATH.
+        ToolFailedError: it could not be started.
+    """
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def take(fd: int, data: bytes) -> None:
+        if fd == 1 and not failed.done():
+            try:
+                on_data(data)
+            except BaseException as error:  # noqa: BLE001 - handed over whole to the waiting side
+                failed.set_exception(error)
+
+    environment = child_environment() if env is None else env
+    child = await spawn(argv, cwd, environment, "", on_data=take, stdin=False, merged=False)
+    try:
+        async with asyncio.timeout(seconds):
+            while not child.over() and not failed.done():
+                await child.rung(_TICK if child.ended else None)
+    except TimeoutError:
+        return None
+    finally:
+        await _put_down(child)
+    if failed.done():
+        failed.result()
+    return child.returncode
 
 
 class _Run:

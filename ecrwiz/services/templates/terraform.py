@@ -31,8 +31,9 @@ _NAMES_BESIDE_OTHERS: Final = {
 _ORDER: Final = ("versions.tf", "main.tf", "ecs.tf", "variables.tf", "terraform.tfvars", "outputs.tf")
 
 POLICY_LIMIT: Final = 2048
-"""Characters that IAM allows for all inline policies of one user together (IAM quotas; white space is not counted)."""
-# The characters of the two policies in modules/ci_user without what differs between projects; a test compares them
+"""Characters that IAM allows for all inline policies of one user together (IAM quotas; white space is not counted).
+A role may have 10,240, which these two policies cannot reach."""
+# The characters of the two policies in modules/ci_policy without what differs between projects; a test compares them
 # with the real ones.
 _PUSH_FIXED: Final = 409
 _DEPLOY_FIXED: Final = 835
@@ -57,11 +58,32 @@ def check(answers: Answers) -> None:
         )
     if answers.ecs_deploy == "yes":
         _check_ecs(answers)
+    if answers.has_role:
+        _check_environment(answers)
     size = policy_size(answers)
-    if size > POLICY_LIMIT:
+    if answers.has_key and size > POLICY_LIMIT:
         raise BadInputError(
             f"The CI user's policies would have about {size} characters, and IAM allows {POLICY_LIMIT}.",
             "Take shorter names for ecs_cluster, ecs_service and ecs_task_family, or ecs_deploy no.",
+        )
+
+
+def _check_environment(answers: Answers) -> None:
+    """A job in an environment has that subject and no other, so the role must trust it."""
+    named, forms = answers.github_environment, answers.oidc_trust.split(", ") if answers.oidc_trust else []
+    if answers.workflow != "yes" or not forms:
+        return
+    if named and f"environment:{named}" not in forms:
+        raise BadInputError(
+            f"The workflow works in the environment {named}, so that is all that GitHub's tokens say of its runs, and "
+            f"oidc_trust trusts {answers.oidc_trust} alone: AWS would refuse every run.",
+            f"Add it: --set 'oidc_trust={answers.oidc_trust}, environment:{named}'; or empty oidc_trust.",
+        )
+    if not named and all(form.startswith("environment:") for form in forms):
+        raise BadInputError(
+            f"oidc_trust trusts {answers.oidc_trust} alone, and the workflow works in no environment: AWS would refuse "
+            "every run.",
+            f"Let it work there: --set github_environment={forms[0].removeprefix('environment:')!r}",
         )
 
 
@@ -86,7 +108,7 @@ def _check_ecs(answers: Answers) -> None:
 
 
 def policy_size(answers: Answers) -> int:
-    """The most characters that the CI user's inline policies can have, whatever the partition."""
+    """The most characters that the CI identity's inline policies can have, whatever the partition."""
     partition = len("aws-us-gov")
     size = _PUSH_FIXED + partition + len(answers.region) + len(answers.repository_name)
     if answers.ecs_deploy == "yes":
@@ -110,14 +132,20 @@ def infra_files(answers: Answers) -> Iterator[RenderedFile]:
     check(answers)
     reuse = answers.infra_layout == "reuse"
     folder = INFRA_FOLDERS[answers.infra_layout]
+    left_out = tuple(folder for folder, wanted in _only_for(answers).items() if not wanted)
     values = _values(answers)
     for name in _templates():
         target = name.removesuffix(".j2")
-        if reuse and target == "versions.tf":
+        if (reuse and target == "versions.tf") or target.startswith(left_out):
             continue
         yield RenderedFile(
             f"{folder}/{_NAMES_BESIDE_OTHERS.get(target, target) if reuse else target}", _text(name, values)
         )
+
+
+def _only_for(answers: Answers) -> dict[str, bool]:
+    """Modules that not every CI identity needs, and whether this one does."""
+    return {"modules/ci_user/": answers.has_key, "modules/ci_role/": answers.has_role}
 
 
 def _text(name: str, values: Mapping[str, Any]) -> str:
@@ -139,6 +167,8 @@ def _values(answers: Answers) -> dict[str, Any]:
         "ecs_deploy": answers.ecs_deploy == "yes",
         "except_latest": except_latest,
         "force_delete": answers.force_delete == "yes",
+        "has_key": answers.has_key,
+        "has_role": answers.has_role,
         "lifecycle": answers.untagged_days > 0 or answers.keep_images > 0,
         "mutability": _MUTABILITY.get(answers.tag_mutability, ""),
         "provider_version": _EXCLUSION_VERSION if except_latest else PROVIDER_VERSIONS[answers.aws_provider],
@@ -155,7 +185,7 @@ def _templates() -> list[str]:
     found = [path.relative_to(root).as_posix() for pattern in ("*.tf", "*.j2") for path in root.rglob(pattern)]
     # Somebody may have tried them out there: .terraform holds copies.
     named = [name for name in found if not any(part.startswith(".") for part in PurePosixPath(name).parts)]
-    return sorted(named, key=lambda name: (name.count("/"), _place(name), name))
+    return sorted(named, key=lambda name: (name.count("/"), name.rpartition("/")[0], _place(name), name))
 
 
 def _place(name: str) -> int:

@@ -15,7 +15,16 @@ from ecrwiz.services.templates.dockerfile import base_image
 from ecrwiz.services.templates.engine import PACKAGE, environment, template
 from ecrwiz.services.templates.managers import commands
 
-__all__ = ["ACTIONS", "VARIABLES", "workflow_file"]
+__all__ = [
+    "ACTIONS",
+    "REHEARSAL_BRANCH",
+    "ROLE_VARIABLE",
+    "VARIABLES",
+    "path_of",
+    "title_of",
+    "variables",
+    "workflow_file",
+]
 
 ACTIONS: Final = {
     "actions/checkout": ("3d3c42e5aac5ba805825da76410c181273ba90b1", "v7.0.1"),
@@ -29,7 +38,13 @@ ACTIONS: Final = {
 """The commit and the version of each action that is used."""
 
 VARIABLES: Final = ("AWS_ACCOUNT_ID", "AWS_REGION", "ECR_REGISTRY", "ECR_REPOSITORY")
-"""The repository's variables that the workflow reads, besides the public build variables."""
+"""The repository's variables that the workflow reads, besides the public build variables and `ROLE_VARIABLE`."""
+
+ROLE_VARIABLE: Final = "AWS_ROLE_ARN"
+"""The variable that names the role, when the CI identity is one."""
+
+REHEARSAL_BRANCH: Final = "ecrwiz/rehearsal"
+"""The branch on which the workflow is tried; the only one that ecrwiz ever pushes."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9._/@+-]*|\.")
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})  # YAML reads them otherwise
@@ -59,9 +74,24 @@ def workflow_file(answers: Answers, app: NodeApp, place: Place) -> RenderedFile 
     if answers.workflow != "yes" or not answers.github_repository:
         return None
     environment(PACKAGE / "app_templates").filters.update(yaml=_yaml, yaml_quoted=json.dumps)
-    path = f".github/workflows/{_name(answers)}.yml"
+    path = path_of(answers)
     text = template("workflow.yml.j2", _values(answers, app, place, path))
     return RenderedFile(posixpath.normpath(posixpath.join(place.up, path)), text)
+
+
+def variables(answers: Answers) -> tuple[str, ...]:
+    """The names of the variables that the workflow reads, besides the public build variables."""
+    return (*VARIABLES, ROLE_VARIABLE) if answers.has_role else VARIABLES
+
+
+def path_of(answers: Answers) -> str:
+    """Where the workflow lies, from the top of the work tree."""
+    return f".github/workflows/{_name(answers)}.yml"
+
+
+def title_of(answers: Answers) -> str:
+    """The workflow's name, as GitHub lists it."""
+    return f"Build and push {answers.repository_name}"
 
 
 def _name(answers: Answers) -> str:
@@ -78,15 +108,18 @@ def _values(answers: Answers, app: NodeApp, place: Place, path: str) -> dict[str
     return {
         **answers.model_dump(),
         "action": _action,
+        "audience": "sts.amazonaws.com.cn" if answers.region.startswith("cn-") else "",
         "article": article,
         "base_image": base_image(app),
         "build": _build(app) if article else "",
         "cluster": answers.cluster,
         "context": context,
+        "deployed": f"github.ref != 'refs/heads/{REHEARSAL_BRANCH}'",
         "ecs": answers.ecs_deploy == "yes",
         "ex": lambda expression: f"${{{{ {expression} }}}}",
         "file": _folder(posixpath.join(place.app, dockerfile)),
         "folder": _folder(place.app),
+        "has_role": answers.has_role,
         "immutable": answers.tag_mutability != "mutable",
         "latest": answers.tag_mutability != "immutable",
         "name": _name(answers),
@@ -94,10 +127,12 @@ def _values(answers: Answers, app: NodeApp, place: Place, path: str) -> dict[str
         "owner": answers.github_repository.partition("/")[0],
         "paths": [*_paths(app, place, context, path)],
         "public": sorted(answers.build_args),
+        "rehearsal": REHEARSAL_BRANCH,
         "service": answers.service,
         "title": answers.repository_name,
         "tokens": tokens,
-        "variables": VARIABLES,
+        "variables": variables(answers),
+        "workflow_name": title_of(answers),
     }
 
 

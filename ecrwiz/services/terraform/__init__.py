@@ -6,6 +6,7 @@ Sources: developer.hashicorp.com/terraform/internals/machine-readable-ui (messag
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from ecrwiz.model.errors import BadInputError, MissingToolError, ToolFailedError
 from ecrwiz.model.ports import OnLines, OnProgress, ignore
 from ecrwiz.model.results import Plan
 from ecrwiz.services import process
+from ecrwiz.services.terraform.details import with_details
 from ecrwiz.services.terraform.knowledge import State, read_state
 from ecrwiz.services.terraform.mirror import find_mirror, mirror_config
 from ecrwiz.services.terraform.stream import Stream
@@ -32,6 +34,7 @@ _DOWNLOAD: Final = "https://developer.hashicorp.com/terraform/install"
 _NO_REGISTRY = "Failed to query available provider packages"
 # Logs go to the stream that is parsed (and may quote requests), arguments and workspaces change what is done.
 _NOT_PASSED_ON = ("TF_LOG", "TF_CLI_ARGS", "TF_WORKSPACE", "TF_VAR_ci_user_pgp_key")
+_KEYS = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"})
 _GRACE = 120.0  # seconds that an interrupted apply may take to save its state and free its lock
 
 
@@ -41,7 +44,7 @@ class Terraform:
     Args:
         infra: the folder with the .tf files.
         work: a folder of ecrwiz's own, for a generated CLI configuration and notes on running children.
-        environ: where TF_* settings and HOME are looked up.
+        environ: where TF_* settings, HOME and the AWS profile are looked up.
         state: a file for local state, or None for what the folder's backend says.
         data: a folder for the provider's links and the backend's settings instead of `.terraform`.
         mirror: a folder with unpacked providers, or None to use the registry and look for one if it is out of reach.
@@ -153,6 +156,19 @@ class Terraform:
         stream = await self._stream("plan", *arguments)
         return Plan(tuple(stream.changes))
 
+    async def look_into(self, out: Path, plan: Plan) -> Plan:
+        """The same plan with each attribute before and after, and with the IAM policies as they would be.
+
+        Args:
+            out: the file that `plan` wrote.
+            plan: what `plan` gave.
+
+        Raises:
+            ToolFailedError: Terraform cannot read its own plan.
+        """
+        shown = await self._capture("show", "-json", str(out))
+        return await asyncio.to_thread(with_details, plan, shown)
+
     async def apply(self, plan: Path, total: int, on_progress: OnProgress) -> None:
         """Apply a saved plan.
 
@@ -174,7 +190,15 @@ class Terraform:
         Raises:
             ToolFailedError: the state cannot be read.
         """
-        return read_state(await self._capture("state", "pull"))
+        return read_state(await self.pull())
+
+    async def pull(self) -> str:
+        """The whole state as Terraform keeps it, wherever its backend lies.
+
+        Raises:
+            ToolFailedError: the state cannot be read.
+        """
+        return await self._capture("state", "pull")
 
     async def adopt(self, address: str, identifier: str) -> None:
         """Take a resource that exists into the state.
@@ -184,6 +208,23 @@ class Terraform:
         """
         await self._capture("import", "-input=false", "-no-color", "-lock-timeout=60s", address, identifier)
         self._on_lines([f"{address}: taken over ({identifier} existed already)."])
+
+    async def forget(self, address: str) -> None:
+        """Take a resource out of the state; it stays where it is.
+
+        Raises:
+            ToolFailedError: Terraform refused.
+        """
+        await self._capture("state", "rm", "-lock-timeout=60s", address)
+
+    async def refresh(self, address: str) -> None:
+        """Bring the state of a resource, and the outputs made of it, up to date; nothing is changed but the state.
+
+        Raises:
+            ToolFailedError: Terraform refused.
+        """
+        arguments = ("-refresh-only", "-auto-approve", "-input=false", "-json", "-lock-timeout=60s")
+        await self._stream("apply", *arguments, f"-target={address}")
 
     async def _stream(
         self, *arguments: str, progress: tuple[int, OnProgress] | None = None, on_lines: OnLines | None = None
@@ -205,7 +246,7 @@ class Terraform:
 
     async def _capture(self, *arguments: str) -> str:
         argv = self._argv(*arguments)
-        if arguments[0] == "import":
+        if arguments[0] == "import" or arguments[:2] == ("state", "rm"):
             self._on_command(shlex.join(["terraform", f"-chdir={self._infra.name}", *arguments]))
         done = await process.capture(argv, cwd=self._infra, env=self._env(), timeout=300)
         if done.returncode != 0:
@@ -230,6 +271,11 @@ class Terraform:
         if self._mirror is not None:
             extra["TF_CLI_CONFIG_FILE"] = str(mirror_config(self._mirror, self._work))
         environ = process.child_environment(extra)
+        profile = self._environ.get("AWS_PROFILE")
+        if profile:  # keys in the environment would win over it
+            environ["AWS_PROFILE"] = profile
+            for name in _KEYS - self._environ.keys():
+                environ.pop(name, None)
         named = environ.get("TF_CLI_CONFIG_FILE")
         if named and not Path(named).is_file():
             del environ["TF_CLI_CONFIG_FILE"]  # Terraform would warn of it at each command

@@ -12,6 +12,8 @@ from ecrwiz.model.results import PlannedChange
 __all__ = ["Stream"]
 
 _QUIET = {"version", "outputs", "resource_drift"}
+# What Terraform warns of whenever `-target` is given; ecrwiz gives it where it means just these resources.
+_TARGETED = {"Resource targeting is in effect", "Applied changes may be incomplete"}
 
 
 class Stream:
@@ -77,6 +79,8 @@ class Stream:
 
     def _diagnostic(self, found: Mapping[str, Any]) -> Iterator[str]:
         summary, detail = str(found.get("summary", "")), str(found.get("detail", ""))
+        if summary in _TARGETED and found.get("severity") == "warning":
+            return
         if found.get("severity") == "error":
             self.errors.append((summary, detail))
         word = "Error" if found.get("severity") == "error" else "Warning"

@@ -15,12 +15,15 @@ from ecrwiz.model.redact import plain
 from ecrwiz.services import process
 
 __all__ = [
+    "SAFE",
     "GitState",
     "IgnoreRule",
     "Merged",
+    "ask",
     "committed_text",
     "conflict_line",
     "describe",
+    "environment",
     "ignore_rule",
     "image_tag",
     "is_ignored",
@@ -42,7 +45,7 @@ _REDIRECTIONS: Final = (
     *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"),
 )
 # A clone may hold the files of a bare repository, whose configuration would name programs for git to run.
-_SAFE: Final = (
+SAFE: Final = (
     *("-c", "safe.bareRepository=explicit"),
     *("-c", "core.fsmonitor=false"),
     *("-c", "core.hooksPath=/dev/null"),
@@ -118,8 +121,8 @@ async def describe(root: Path, apart: Sequence[str] = ()) -> GitState | None:
         ToolFailedError: git refuses to work there, for instance because another user owns the repository.
     """
     paths = (".", *(f":(exclude,literal){name}" for name in apart))
-    status = await _git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--", *paths)
-    remotes = await _git(root, "remote", "-v") if status is not None else None
+    status = await ask(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--", *paths)
+    remotes = await ask(root, "remote", "-v") if status is not None else None
     if status is None or remotes is None:
         return None
     headers: dict[str, str] = {}
@@ -155,7 +158,7 @@ async def is_ignored(root: Path, paths: Sequence[str]) -> set[str]:
         return set()
     # Behind `./` no name is taken for a pathspec with magic, such as `:(top)x`.
     asked = "\0".join(f"./{path}" for path in paths).encode("utf-8", "surrogateescape")
-    answer = await _git(root, "check-ignore", "--stdin", "-z", given=asked, fine=(0, 1))
+    answer = await ask(root, "check-ignore", "--stdin", "-z", given=asked, fine=(0, 1))
     return {path.removeprefix("./") for path in (answer or "").split("\0") if path}
 
 
@@ -172,7 +175,7 @@ async def ignore_rule(root: Path, path: str) -> IgnoreRule | None:
         ToolFailedError: git refuses to work there.
     """
     asked = f"./{path}".encode("utf-8", "surrogateescape")
-    answer = await _git(root, "check-ignore", "--no-index", "-v", "--stdin", "-z", given=asked, fine=(0, 1))
+    answer = await ask(root, "check-ignore", "--no-index", "-v", "--stdin", "-z", given=asked, fine=(0, 1))
     source, line, pattern = [*(answer or "").split("\0"), "", "", ""][:3]
     return IgnoreRule(source, int(line), pattern) if line.isdigit() else None
 
@@ -183,7 +186,7 @@ async def top(root: Path) -> Path | None:
     Raises:
         ToolFailedError: git refuses to work there.
     """
-    answer = (await _git(root, "rev-parse", "--show-toplevel") or "").removesuffix("\n")
+    answer = (await ask(root, "rev-parse", "--show-toplevel") or "").removesuffix("\n")
     return Path(answer) if answer and _holds(Path(answer), root) else None
 
 
@@ -214,7 +217,7 @@ async def merge(mine: str, base: str | None, new: str) -> Merged | None:
         labels = [word for name in names for word in ("-L", name)]
         style = () if base is None else ("--diff3",)
         # The exit code is the number of conflicts, 127 at the most.
-        given = await _git(Path(folder), "merge-file", "-p", *style, *labels, *names, fine=tuple(range(128)))
+        given = await ask(Path(folder), "merge-file", "-p", *style, *labels, *names, fine=tuple(range(128)))
     return None if given is None else Merged(given, sum(_OPENS.match(line) is not None for line in given.split("\n")))
 
 
@@ -238,7 +241,7 @@ async def is_tracked(root: Path, name: str) -> bool:
     Raises:
         ToolFailedError: git refuses to work there.
     """
-    return bool(await _git(root, "ls-files", "-z", "--", f":(icase,literal){name}"))
+    return bool(await ask(root, "ls-files", "-z", "--", f":(icase,literal){name}"))
 
 
 async def committed_text(root: Path, name: str) -> str | None:
@@ -254,13 +257,13 @@ async def committed_text(root: Path, name: str) -> str | None:
     Raises:
         ToolFailedError: git refuses to work there.
     """
-    listed = await _git(root, "--literal-pathspecs", "ls-tree", "-z", "-l", "HEAD", "--", name, fine=(0, 128))
+    listed = await ask(root, "--literal-pathspecs", "ls-tree", "-z", "-l", "HEAD", "--", name, fine=(0, 128))
     mode, kind, blob, size = [*(listed or "").partition("\t")[0].split(), "", "", "", ""][:4]
     if not mode.startswith("100") or kind != "blob" or not size.isdigit() or int(size) > _LARGEST:
         return None
     # In a partial clone git would go and fetch the blob from wherever the repository says.
     here = {"GIT_NO_LAZY_FETCH": "1"}
-    return await _git(root, "cat-file", "blob", blob, fine=(0, 128), extra=here) or None
+    return await ask(root, "cat-file", "blob", blob, fine=(0, 128), extra=here) or None
 
 
 def _remotes(lines: Iterable[str]) -> dict[str, str]:
@@ -268,18 +271,29 @@ def _remotes(lines: Iterable[str]) -> dict[str, str]:
     return {match["name"]: _USER_INFO.sub(r"\1", match["url"]) for match in found if match}
 
 
-async def _git(
+async def ask(
     root: Path,
     *words: str,
     given: bytes | None = None,
     fine: tuple[int, ...] = (0,),
     extra: Mapping[str, str] | None = None,
 ) -> str | None:
-    """Run git; None when there is no git or no work tree."""
+    """Run git with nothing that a clone could set up; what it prints, None when there is no git or no work tree.
+
+    Args:
+        root: the folder to run in.
+        words: the arguments.
+        given: its standard input.
+        fine: exit codes that are no failure.
+        extra: variables besides `environment()`.
+
+    Raises:
+        ToolFailedError: git failed, or refuses to work there.
+    """
     if process.which("git") is None:
         return None
-    env = {**_environment(), **(extra or {})}
-    answer = await process.capture(["git", *_SAFE, *words], cwd=root, env=env, input=given)
+    env = {**environment(), **(extra or {})}
+    answer = await process.capture(["git", *SAFE, *words], cwd=root, env=env, input=given)
     if answer.returncode in fine:
         return answer.stdout
     said = plain(answer.stderr)
@@ -305,7 +319,8 @@ async def _git(
     )
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """The environment for git: in plain English, without credentials and without what points to other folders."""
     given = process.child_environment({"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
     return {
         name: value
