@@ -13,10 +13,11 @@ from ecrwiz.flow.project import Project
 from ecrwiz.flow.toolbox import Toolbox
 from ecrwiz.model import results
 from ecrwiz.model.answers import Answers
+from ecrwiz.model.errors import EcrwizError
 from ecrwiz.model.paths import ProjectPaths
 from ecrwiz.model.redact import clean_line
 
-__all__ = ["Approvals", "Context", "Skipped", "Step", "View"]
+__all__ = ["Approvals", "Context", "FoundWrongError", "Skipped", "Step", "View"]
 
 R = TypeVar("R", bound=results.Result)
 
@@ -33,7 +34,8 @@ class Approvals:
         imports: resources that ecrwiz did not make may come under its Terraform.
         inventory: what was shown before a destroy; if it is no longer so, nothing is removed.
         entries: for secrets and variables that GitHub has already, by name: `keep` or `replace`. What is not
-            named is replaced when ecrwiz put it there or the person agreed to everything, and else asked about.
+            named is replaced when ecrwiz put it there, and else asked about: `everything` does not cover what
+            somebody else put there.
     """
 
     everything: bool = False
@@ -132,6 +134,18 @@ class Context(View):
         """Ask the person; None when nobody can be asked."""
         body = tuple(clean_line(self.tools.redact(line)) for line in question.body)
         return await self._ask(replace(question, step=self.step, body=body))
+
+
+class FoundWrongError(EcrwizError):
+    """A step did its work, and what it found out is not as it must be.
+
+    Attributes:
+        result: what it found out, kept like a success's though the step failed.
+    """
+
+    def __init__(self, message: str, hint: str, result: results.Result) -> None:
+        super().__init__(message, hint)
+        self.result = result
 
 
 @dataclass(frozen=True, slots=True)

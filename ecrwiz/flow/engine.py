@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ecrwiz.flow.context import Approvals, Context, Skipped, Step
+from ecrwiz.flow.context import Approvals, Context, FoundWrongError, Skipped, Step
 from ecrwiz.flow.events import (
     CHAIN,
     Asked,
@@ -120,6 +120,7 @@ class Engine:
         Raises:
             EcrwizError: the run could not begin: bad answers, another run, a folder that cannot be written.
         """
+        self.project.tools.settings.need_writing()
         steps = tuple(step for step in StepId if step in wanted) if wanted else CHAIN
         self.project.check(steps)  # bad input ends here, before anything is written
         with files.lock(self.project.paths.lock):
@@ -259,7 +260,8 @@ class Engine:
         if known is not None:
             failure = replace(failure, hint=known.hint, cause=known.message, link=known.link)
         failure = replace(failure, message=plain(redact(failure.message)), hint=plain(redact(failure.hint)))
-        finished = StepFinished(step.id, Status.FAILED, 0, error=failure)
+        outputs = as_json(error.result) if isinstance(error, FoundWrongError) else {}
+        finished = StepFinished(step.id, Status.FAILED, 0, outputs, failure)
         try:
             return self._note_end(step, finished, {})
         except EcrwizError as second:  # the disk is full, say: the failure itself must still be told

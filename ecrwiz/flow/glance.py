@@ -34,7 +34,7 @@ async def identity(project: Project, seconds: float = IDENTITY_SECONDS) -> Ident
     region = project.resolved.values.get("region", "") or "us-east-1"
     try:
         async with asyncio.timeout(seconds):
-            return await process.in_daemon_thread(Aws(region).ask_identity)
+            return await process.in_daemon_thread(Aws(region, profile=project.tools.profile).ask_identity)
     except TimeoutError:
         raise MissingToolError(
             f"AWS did not answer within {seconds:g} seconds.",

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from ecrwiz.flow import layout, three_way
+from ecrwiz.flow import ci_key, layout, three_way
 from ecrwiz.flow.context import Context, View
-from ecrwiz.flow.layout import IMPORT_FILE, KEY_FILE
+from ecrwiz.flow.variable_files import see_to_values
 from ecrwiz.model.answers import Answers
 from ecrwiz.model.errors import BadInputError, EcrwizError, NeedMissingError, ToolFailedError
 from ecrwiz.model.paths import INFRA_FOLDERS
-from ecrwiz.model.results import Plan
-from ecrwiz.services import files, git, hcl, openpgp
+from ecrwiz.services import files, git, hcl
 from ecrwiz.services.aws import Identity
 from ecrwiz.services.terraform import State, Terraform, read_state
 
 __all__ = [
     "ACCESS_KEY",
-    "IMPORT_FILE",
-    "KEY_FILE",
     "REPOSITORY",
+    "ROLE",
     "TARGETS",
     "USER",
     "Resource",
@@ -34,21 +31,19 @@ __all__ = [
     "check_providers",
     "check_state",
     "existing",
-    "forget_imports",
+    "follow_key",
     "identity",
     "is_ours",
     "not_ours",
-    "refuse_replacement",
-    "see_to_public_key",
-    "what_import_means",
-    "write_imports",
-    "write_public_key",
 ]
 
 REPOSITORY: Final = "aws_ecr_repository.main"
 USER: Final = "module.ci_user.aws_iam_user.this"
 ACCESS_KEY: Final = "module.ci_user.aws_iam_access_key.this"
-TARGETS: Final = (REPOSITORY, "aws_ecr_lifecycle_policy.main", "module.ci_user")
+ROLE: Final = "module.ci_role.aws_iam_role.this"
+TARGETS: Final = (REPOSITORY, "aws_ecr_lifecycle_policy.main", "module.ci_user", "module.ci_role")
+
+_SECONDS_UNTIL_LISTED: Final = 5.0  # IAM may not list a key yet that was made a moment ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,7 @@ class Resource:
 
 def is_ours(address: str) -> bool:
     """Whether a resource is one that ecrwiz's own files declare; a person may add theirs to `infra/`."""
-    return address in TARGETS or address.startswith("module.ci_user.")
+    return address in TARGETS or address.startswith(("module.ci_user.", "module.ci_role."))
 
 
 def check_files(view: View) -> hcl.Found:
@@ -161,6 +156,7 @@ def check_state(answers: Answers, state: State, account: str) -> None:
         "region": (state.outputs.get("aws_region"), answers.region),
         "repository": (_attribute(state, REPOSITORY, "name"), answers.repository_name),
         "user": (_attribute(state, USER, "name"), answers.ci_user_name),
+        "role": (_attribute(state, ROLE, "name"), answers.ci_role_name),
     }
     for what, (there, wanted) in held.items():
         if there and there != wanted:
@@ -176,8 +172,12 @@ def _attribute(state: State, address: str, name: str) -> str:
     return str(attributes.get(name) or "")
 
 
-async def existing(view: View) -> tuple[Resource, ...]:
-    """The repository and the user as far as they exist in the account.
+async def existing(view: View, *, wanted_only: bool = True) -> tuple[Resource, ...]:
+    """The repository, the user and the role as far as they exist in the account.
+
+    Args:
+        view: the project.
+        wanted_only: leave out a user or a role that the answers do not ask for.
 
     Raises:
         EcrwizError: AWS cannot be asked.
@@ -188,24 +188,29 @@ async def existing(view: View) -> tuple[Resource, ...]:
     if repository is not None:
         ours = _bears_our_tags(repository.tags, answers)
         found.append(Resource("repository", answers.repository_name, REPOSITORY, ours))
-    user = await view.tools.iam(answers.region).user_tags(answers.ci_user_name)
-    if user is not None:
-        found.append(Resource("IAM user", answers.ci_user_name, USER, _bears_our_tags(user, answers)))
+    iam = view.tools.iam(answers.region)
+    if answers.has_key or not wanted_only:
+        user = await iam.user_tags(answers.ci_user_name)
+        if user is not None:
+            found.append(Resource("IAM user", answers.ci_user_name, USER, _bears_our_tags(user, answers)))
+    if answers.has_role or not wanted_only:
+        role = await iam.role(answers.ci_role_name)
+        if role is not None:
+            found.append(Resource("IAM role", answers.ci_role_name, ROLE, _bears_our_tags(role.tags, answers)))
     return tuple(found)
 
 
-async def check_owners(view: View) -> tuple[bool, bool]:
-    """Whether the repository and the user exist in the account; both must bear ecrwiz's tags for this project.
+async def check_owners(view: View) -> frozenset[str]:
+    """The addresses of the repository, the user and the role that exist in the account, asked for or not.
 
     Raises:
         EcrwizError: one of them exists and is not ecrwiz's for this project and environment.
     """
-    found = await existing(view)
+    found = await existing(view, wanted_only=False)
     foreign = [resource for resource in found if not resource.ours]
     if foreign:
         raise EcrwizError(not_ours(foreign[0], view.answers), "Take another project_id or app.")
-    addresses = [resource.address for resource in found]
-    return REPOSITORY in addresses, USER in addresses
+    return frozenset(resource.address for resource in found)
 
 
 def _bears_our_tags(tags: Mapping[str, str], answers: Answers) -> bool:
@@ -239,61 +244,57 @@ async def adopt(context: Context, terraform: Terraform, state: State) -> State:
     return await terraform.state() if missing else state
 
 
-def write_imports(folder: Path, resources: tuple[Resource, ...], inside: Path) -> None:
-    """Write the blocks by which Terraform's next plan takes resources over."""
-    text = "# Written by ecrwiz for one run, which removes it: Terraform takes over what exists already.\n"
-    for resource in resources:
-        text += f"\nimport {{\n  to = {resource.address}\n  id = {json.dumps(resource.name)}\n}}\n"
-    files.write_atomic(folder / IMPORT_FILE, text, inside=inside)
+async def follow_key(context: Context, terraform: Terraform, state: State) -> State:
+    """Let Terraform's state hold the access key that is in use, after a rotation or a revocation.
 
+    A rotation makes its key by IAM's API and puts it into the keyring, and then the state must follow: the key that
+    the state holds is taken out of it, and the one that the keyring holds, if IAM lists it as the user's and as active,
+    is imported. A key that IAM no longer lists is taken out too, so that the next one is made with a fresh OpenPGP key.
+    Cut between the two, the next call imports. No key is made or deleted here.
 
-def forget_imports(folder: Path) -> None:
-    """Remove the blocks: they are of use once, and one that a killed run left would be a riddle."""
-    (folder / IMPORT_FILE).unlink(missing_ok=True)
+    Args:
+        context: the run.
+        terraform: initialised, in a folder that `check_files` and `check_providers` accepted.
+        state: what Terraform knows now.
 
-
-def what_import_means(foreign: tuple[Resource, ...], answers: Answers) -> tuple[str, ...]:
-    """What a person must know before Terraform takes over what it did not make."""
-    lines = []
-    for resource in foreign:
-        lines.append(f"Terraform will manage the {resource.kind} {resource.name} from then on:")
-        lines.append("its tags and settings become what the rendered files say (the plan shows them),")
-        if resource.address == REPOSITORY and (answers.untagged_days or answers.keep_images):
-            kept = f"untagged images go after {answers.untagged_days} days" if answers.untagged_days else ""
-            newest = f"only the {answers.keep_images} newest tagged ones stay" if answers.keep_images else ""
-            lines.append(f"ECR then removes images by the lifecycle rules: {', '.join(filter(None, (kept, newest)))},")
-        lines.append("and `ecrwiz destroy` would delete it with all that is in it.")
-    return tuple(lines)
-
-
-def refuse_replacement(plan: Plan, taken: tuple[Resource, ...]) -> None:
-    """A resource that is taken over must not be made anew instead.
+    Returns:
+        What it knows then; the same when there is nothing to do.
 
     Raises:
-        EcrwizError: the plan would replace or delete it.
+        EcrwizError: AWS or Terraform refused.
     """
-    lost = {change.address for change in plan.changes if change.action in ("replace", "delete")}
-    for resource in taken:
-        if resource.address in lost:
-            raise EcrwizError(
-                f"Terraform would delete the {resource.kind} {resource.name} and make it anew, because a setting that "
-                "cannot be changed in place (such as its encryption) differs. Nothing was changed.",
-                "Give its own encryption key with --set kms_key=..., or take another project_id or app.",
-            )
+    if not context.answers.has_key:
+        return state
+    known = _attribute(state, ACCESS_KEY, "id")
+    kept, listed = await _kept(context, state), await _listed(context, known)
+    follows = kept not in ("", known) and listed.get(kept, False)
+    lost = known != "" and known not in listed
+    told = str(state.outputs.get("aws_iam_access_id") or known)
+    if not (follows or lost or (known and told != known)):  # a destroy leaves outputs without a key
+        return state
+    see_to_values(context.answers, context.paths.infra, context.paths.root)
+    if lost or (follows and known):
+        await terraform.forget(ACCESS_KEY)
+    if follows:
+        await terraform.adopt(ACCESS_KEY, kept)
+    if follows or not lost:
+        await terraform.refresh(ACCESS_KEY)  # its outputs too
+    return await terraform.state()
 
 
-def see_to_public_key(infra: Path, inside: Path) -> None:
-    """Terraform wants a public key even to import or destroy; any will do then."""
-    path = infra / KEY_FILE
-    if not path.is_file():
-        write_public_key(path, openpgp.generate("ecrwiz").public, inside)
+async def _kept(view: View, state: State) -> str:
+    """The id of the access key that the keyring, or this process, holds for use; empty when none can be read."""
+    account = str(state.outputs.get("account") or "")
+    if not account:
+        account = (await view.tools.aws(view.answers.region).identity()).account
+    return ci_key.kept_id((await ci_key.read_quietly(view, ci_key.entries(view, account)[0]))[0])
 
 
-def write_public_key(path: Path, public: str, inside: Path) -> None:
-    """Write the public half where Terraform finds it; it is no secret."""
-    text = (
-        "# Made by ecrwiz: the PUBLIC half of a throwaway OpenPGP key. The CI user's secret key is encrypted\n"
-        "# to it before it reaches the state. It matters only when the access key is made.\n"
-        f"ci_user_pgp_key = {json.dumps(public)}\n"
-    )
-    files.write_atomic(path, text, inside=inside)
+async def _listed(view: View, known: str) -> dict[str, bool]:
+    """The user's access keys by id, and whether each is active; asked twice before one that is known is missed."""
+    iam, user = view.tools.iam(view.answers.region), view.answers.ci_user_name
+    keys = await iam.access_keys(user)
+    if known and known not in {key.id for key in keys}:
+        await asyncio.sleep(_SECONDS_UNTIL_LISTED)
+        keys = await iam.access_keys(user)
+    return {key.id: key.active for key in keys}

@@ -6,8 +6,9 @@ that was running then shows as `cut`. The file holds no secret: `Secret` refuses
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -79,6 +80,7 @@ class Journal:
         self._path = path
         self.unreadable = ""
         self._records: dict[StepId, Record] = {}
+        self._waiting = False
         self.reload()
 
     def reload(self) -> None:
@@ -119,6 +121,32 @@ class Journal:
         if record is not None:
             self._put(step, replace(record, status=Status.STALE, note=reason))
 
+    def amend(self, step: StepId, outputs: Mapping[str, object], inputs: Mapping[str, str]) -> None:
+        """Note that what a step made was replaced since, as an access key is by a rotation.
+
+        Args:
+            step: the step; one that never made anything stays as it is.
+            outputs: the values that are other now; the rest stays known.
+            inputs: the fingerprints that are other now, so that the step is not stale by what is known to be right.
+        """
+        record = self._records.get(step)
+        if record is not None and record.outputs:
+            changed = replace(record, outputs={**record.outputs, **outputs}, inputs={**record.inputs, **inputs})
+            self._put(step, changed)
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Write what changes in the block together at its end: all of it is known after a crash, or nothing."""
+        before, self._waiting = dict(self._records), True
+        try:
+            yield
+        except BaseException:
+            self._records = before
+            raise
+        finally:
+            self._waiting = False
+        self._write()
+
     def forget(self, *steps: StepId) -> None:
         """Drop records, as when what they made was destroyed."""
         for step in steps:
@@ -130,6 +158,8 @@ class Journal:
         self._write()
 
     def _write(self) -> None:
+        if self._waiting:
+            return
         steps = {step.value: asdict(record) for step, record in self._records.items()}
         text = json.dumps({"schema": SCHEMA, "steps": steps}, indent=1) + "\n"
         files.write_atomic(self._path, text, private=True, inside=self._path.parent)

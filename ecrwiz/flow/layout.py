@@ -15,15 +15,16 @@ from ecrwiz.model.paths import INFRA_FOLDERS
 from ecrwiz.services import files, hcl
 from ecrwiz.services.templates import terraform
 
-__all__ = ["GENERATED", "IMPORT_FILE", "KEY_FILE", "Existing", "look", "our_files", "programs", "settle"]
+__all__ = ["GENERATED", "IMPORT_FILE", "KEY_FILE", "TRUST_FILE", "Existing", "look", "our_files", "programs", "settle"]
 
 KEY_FILE = "ci_user_key.auto.tfvars"
+TRUST_FILE = "ci-role.auto.tfvars.json"
 IMPORT_FILE = "ecrwiz-import.tf"
-GENERATED = frozenset({KEY_FILE, IMPORT_FILE})
+GENERATED = frozenset({KEY_FILE, TRUST_FILE, IMPORT_FILE})
 
 _STOP = ("stop", "Stop, and look at it first")
 _ROOT = INFRA_FOLDERS["infra"]
-_KINDS = {"aws_ecr_repository": "repository", "aws_iam_user": "user"}
+_KINDS = {"aws_ecr_repository": "repository", "aws_iam_user": "user", "aws_iam_role": "role"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Existing:
         folder: the folder's name for the person.
         found: what it holds.
         can_reuse: ecrwiz's resources could use the provider and the backend that are there.
-        same: blocks of the person's own that make what ecrwiz makes, a repository or user of the very name.
+        same: blocks of the person's own that make what ecrwiz makes, a repository, user or role of the very name.
     """
 
     folder: str
@@ -110,7 +111,9 @@ def _existing(project: Project, answers: Answers) -> Existing:
     paths = project.paths
     found = hcl.look(paths.infra, ours, generated=GENERATED, theirs=_theirs(project, ours))
     # Beside it or among it, theirs is read: it is the account that holds each name only once.
-    wanted = {"aws_ecr_repository": answers.repository_name, "aws_iam_user": answers.ci_user_name}
+    wanted = {"aws_ecr_repository": answers.repository_name}
+    wanted |= {"aws_iam_user": answers.ci_user_name} if answers.has_key else {}
+    wanted |= {"aws_iam_role": answers.ci_role_name} if answers.has_role else {}
     same = hcl.same_names(paths.root / _ROOT, wanted)
     return Existing(paths.infra_folder, found, same=same)
 
@@ -171,7 +174,7 @@ def check(project: Project, existing: Existing | None = None) -> None:
 
     Raises:
         BadInputError: `reuse` without an aws provider, a clash in the folder that was chosen for this, or a
-            repository or user of the very name that is declared already.
+            repository, user or role of the very name that is declared already.
     """
     existing = existing or look(project)
     layout = project.answers.infra_layout

@@ -155,13 +155,15 @@ def _line(raw: bytes) -> str:
 
 
 def export(log: Path) -> Path:
-    """Copy a whole log to where a person looks for it: the downloads folder, else the working folder; blocks.
+    """Copy a whole log to where a person looks for it: the downloads folder, else the home folder; blocks.
+
+    Never the working folder: that is the application's, where a new file makes the tree dirty and the image stale.
 
     Raises:
         ToolFailedError: it cannot be read or written.
     """
     downloads = user_downloads_path()
-    folder = downloads if downloads.is_dir() else Path.cwd()
+    folder = downloads if downloads.is_dir() else Path.home()
     try:
         with _open(log) as source:
             target, number = _new(folder, f"ecrwiz-{log.parent.name}-{log.stem}")

@@ -43,11 +43,21 @@ def find(project: Project, rendered: Collection[str]) -> tuple[FileChange, ...]:
             continue
         last = three_way.read_last(paths, path)
         untouched = text.replace("\r\n", "\n") == last and not (paths.root / path).is_symlink()
-        if untouched and not _describes_what_is(project, path):
+        if untouched and (_of_a_left_module(project, path, rendered) or not _describes_what_is(project, path)):
             found.append(FileChange(path, "removed", files.diff(path, text, "")))
         else:
             found.append(FileChange(path, "left", ""))
     return tuple(found)
+
+
+def _of_a_left_module(project: Project, path: str, rendered: Collection[str]) -> bool:
+    """A file of a module that the Terraform beside it calls no longer, as of the CI user's when a role takes its place.
+
+    Terraform removes what such a module made by its state alone.
+    """
+    module, folder = PurePosixPath(path).parent.as_posix(), project.paths.infra_folder
+    own = path.startswith(f"{folder}/modules/") and any(name.startswith(f"{folder}/") for name in rendered)
+    return own and not any(name.startswith(f"{module}/") for name in rendered)
 
 
 def _describes_what_is(project: Project, path: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -12,18 +14,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from ecrwiz.flow import infra, layout
+from ecrwiz.flow import ci_role, infra, layout
 from ecrwiz.flow.context import View
 from ecrwiz.flow.events import Failure, StepId
+from ecrwiz.flow.imports import refuse_replacement, write_imports
+from ecrwiz.flow.new_key import keys_to_replace
 from ecrwiz.flow.project import Project
 from ecrwiz.flow.steps import render
-from ecrwiz.flow.steps.provision import keys_to_replace
+from ecrwiz.flow.variable_files import see_to_values
 from ecrwiz.model.app import Note
 from ecrwiz.model.errors import BadInputError, EcrwizError
 from ecrwiz.model.ports import OnLines, ignore
 from ecrwiz.model.results import FileChange, Plan
 from ecrwiz.services import files, hcl
-from ecrwiz.services.terraform import Terraform
+from ecrwiz.services.aws import Identity
+from ecrwiz.services.terraform import State, Terraform
 
 __all__ = ["Preview", "preview"]
 
@@ -181,14 +186,32 @@ async def _plan(project: Project, folder: Path, work: Path, on_lines: OnLines, *
     await terraform.init()
     state = await terraform.state()
     infra.check_state(project.answers, state, who.account)
-    infra.see_to_public_key(folder, folder)
+    if project.answers.has_role:
+        await ci_role.write_for_plan(view, folder)
+    see_to_values(project.answers, folder, folder)
     taken = await _taken(view, imports=imports)
     if taken:
-        infra.write_imports(folder, taken, folder)
+        write_imports(folder, taken, folder)
     replace = await keys_to_replace(view, state, who.account, project.journal.get(StepId.PROVISION))
+    _tell_arn(project, folder, state, who)
     plan = await terraform.plan(work / "plan", replace=replace or (), lock=False)
-    infra.refuse_replacement(plan, taken)
-    return plan
+    refuse_replacement(plan, taken)
+    return await terraform.look_into(work / "plan", plan)
+
+
+def _tell_arn(project: Project, folder: Path, state: State, who: Identity) -> None:
+    """Let the CI identity's policy be known before the repository exists, whose ARN is certain from its name.
+
+    Only in the scratch folder, and only while neither is there: else the plan would differ from a run's.
+    """
+    if infra.REPOSITORY in state.resources or any(address.startswith("module.ci_") for address in state.resources):
+        return
+    answers, partition = project.answers, who.arn.split(":")[1]
+    arn = f"arn:{partition}:ecr:{answers.region}:{who.account}:repository/{answers.repository_name}"
+    for main in (folder / "main.tf", folder / "ecrwiz.tf"):
+        if main.is_file():
+            text = main.read_text("utf-8")
+            main.write_text(re.sub(rf"\b{re.escape(infra.REPOSITORY)}\.arn\b", json.dumps(arn), text), "utf-8")
 
 
 async def _taken(view: View, *, imports: bool) -> tuple[infra.Resource, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from ecrwiz.flow import three_way
+from ecrwiz.flow import profiles, three_way
 from ecrwiz.flow.events import StepId
 from ecrwiz.flow.journal import Journal, Results
 from ecrwiz.flow.toolbox import Toolbox
@@ -140,6 +140,7 @@ class Project:
         Raises:
             EcrwizError: the answers are not usable, or the file cannot be written.
         """
+        self.tools.settings.need_writing()
         answers = self.answers
         file, root = self.paths.answers_file, self.paths.root
         before = files.read_text(file, inside=root)
@@ -156,22 +157,24 @@ class Project:
         return said or (name in _NAMING and source != "environment")
 
 
-async def open_project(root: Path, flags: Mapping[str, str], environ: Mapping[str, str]) -> Project:
+async def open_project(root: Path, flags: Mapping[str, str], environ: Mapping[str, str], profile: str = "") -> Project:
     """Read everything there is to know before anything is run.
 
     Args:
         root: the application's folder, absolute.
         flags: answers given on the command line.
         environ: the process's environment.
+        profile: the AWS profile that an option names; empty for the environment's, or the one chosen for the folder.
 
     Raises:
-        BadInputError: the folder, a setting or `ecrwiz.toml` cannot be used.
+        BadInputError: the folder, a setting, the profile or `ecrwiz.toml` cannot be used.
     """
     if not root.is_dir():  # noqa: ASYNC240  # one look at the local disk, before anything runs
         raise BadInputError(f"{root} is no folder.", "Go into your application's folder, or name it with -C.")
     settings = Settings.from_environment(environ)
     paths = ProjectPaths(root, settings.state_dir or root / _STATE, settings.terraform_state)
     await check_state_folder(root, paths.state)
+    tools = Toolbox(settings, environ, paths, profiles.chosen(paths, environ, profile))
     app: NodeApp | None = None
     problem: EcrwizError | None = None
     try:
@@ -183,12 +186,12 @@ async def open_project(root: Path, flags: Mapping[str, str], environ: Mapping[st
         {name: (value, Origin("flag", f"--set {name}")) for name, value in flags.items()},
         _from_environment(environ),
         _from_file(paths.answers_file),
-        await _detected(paths, app, environ),
+        await _detected(paths, app, tools.environ),
     )
     regions = aws.known_regions()
     return Project(
         paths=paths,
-        tools=Toolbox(settings, environ, paths),
+        tools=tools,
         layers=layers,
         regions=regions,
         resolved=resolve(layers, regions),
@@ -266,11 +269,7 @@ async def _detected(paths: ProjectPaths, app: NodeApp | None, environ: Mapping[s
             found[name] = (value, Origin("detected", where))
         if found.get("strategy", ("",))[0] == "own" and three_way.read_last(paths, _DOCKERFILE) is not None:
             del found["strategy"]  # ecrwiz rendered it, and the person took its first comment out
-    region = aws.configured_region(environ)
-    if region is not None:
-        found["region"] = (region[0], Origin("detected", region[1]))
-    else:
-        found["region"] = ("us-east-1", Origin("default"))
+    found |= profiles.region_layer(environ)
     state = await git.describe(root)
     remote, origin = _github_remote(state.remotes if state else {})
     if remote is not None:

@@ -23,7 +23,7 @@ def receipt(project: Project) -> tuple[Section, ...]:
     sections: list[tuple[str, list[tuple[str, str]]]] = []
     built, smoke = found.find(results.BuildResult), found.find(results.SmokeResult)
     made, pushed = found.find(results.ProvisionResult), found.find(results.PushResult)
-    kept, exported = found.find(results.CredentialsResult), found.find(results.GithubResult)
+    exported = found.find(results.GithubResult)
     if built:
         rows = [("local", f"{built.image}:{built.tag}"), ("platform", built.platform)]
         rows += [("size", f"{built.size / 1e6:.0f} MB unpacked")]
@@ -34,18 +34,42 @@ def receipt(project: Project) -> tuple[Section, ...]:
         rows += [("repository", made.ecr_repo_path)]
         rows += [("tags", ", ".join(pushed.tags)), ("digest", pushed.digest)] if pushed else []
         sections.append(("Registry", rows))
-        rows = [("IAM user", made.ci_user), ("access key", made.aws_iam_access_id)]
-        if kept:
-            where = f"{kept.backend}, entry {kept.entry}" if kept.backend else "in no keyring"
-            rows.append(("secret", where))
-        sections.append(("CI identity", rows))
+        sections.append(("CI identity", _identity(project, made)))
     if exported:
-        rows = [("repository", exported.repository), ("secrets", ", ".join(exported.secrets))]
-        rows += [("variables", ", ".join(exported.variables))]
-        sections.append(("GitHub", rows))
+        sections.append(("GitHub", _github(project, exported)))
     if made:
         sections.append(("Remove it all", [("command", "ecrwiz destroy")]))
+    gone = None if made or exported else found.find(results.DestroyResult)
+    if gone:
+        sections += [("Removed", _plain(gone.removed)), ("Was gone already", _plain(gone.absent))]
+        sections = [section for section in sections if section[1]]
     return tuple((title, tuple(rows)) for title, rows in sections)
+
+
+def _identity(project: Project, made: results.ProvisionResult) -> list[tuple[str, str]]:
+    kept, proven = project.results.find(results.CredentialsResult), project.results.find(results.VerifyResult)
+    rows = [("role", made.ci_role_arn)] if made.ci_role_arn else []
+    if made.ci_user:
+        rows += [("IAM user", made.ci_user), ("access key", made.aws_iam_access_id)]
+        if kept:
+            rows.append(("secret", f"{kept.backend}, entry {kept.entry}" if kept.backend else "in no keyring"))
+    if proven and proven.proofs:
+        right = sum(proof.found == proof.expected for proof in proven.proofs)
+        rows.append(("proven", f"{right} of {len(proven.proofs)} answers of AWS are as they must be"))
+    return rows
+
+
+def _github(project: Project, exported: results.GithubResult) -> list[tuple[str, str]]:
+    rows = [("repository", exported.repository)]
+    rows += [("environment", exported.environment)] if exported.environment else []
+    rows += [("secrets", ", ".join(exported.secrets) or "none"), ("variables", ", ".join(exported.variables) or "none")]
+    rows += [("kept", ", ".join(exported.kept))] if exported.kept else []
+    tried = project.results.find(results.RehearseResult)
+    return rows + ([("rehearsed", tried.url)] if tried else [])
+
+
+def _plain(things: Sequence[str]) -> list[tuple[str, str]]:
+    return [("", thing) for thing in things]
 
 
 def as_markdown(title: str, sections: Sequence[Section]) -> str:

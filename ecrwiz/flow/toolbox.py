@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from ecrwiz.model.paths import ProjectPaths
 from ecrwiz.model.ports import OnLines
+from ecrwiz.model.profile import Chosen, Standing
 from ecrwiz.model.redact import Redactor
 from ecrwiz.model.settings import Settings
+from ecrwiz.services.aws_profiles import ENVIRONMENT_KEYS
 
 if TYPE_CHECKING:
     from ecrwiz.services.aws import Aws
@@ -17,9 +19,21 @@ if TYPE_CHECKING:
     from ecrwiz.services.ecr import Ecr
     from ecrwiz.services.iam import Iam
     from ecrwiz.services.keychain import Keychain
+    from ecrwiz.services.oidc_provider import OidcProviders
     from ecrwiz.services.terraform import Terraform
 
-__all__ = ["Toolbox"]
+__all__ = ["Toolbox", "environment"]
+
+_NAMED = ("--profile", "this folder")
+
+
+def environment(environ: Mapping[str, str], chosen: Chosen) -> Mapping[str, str]:
+    """The environment in which the chosen profile counts, for all that finds credentials by variables."""
+    if chosen.by not in _NAMED:
+        return environ
+    return {name: value for name, value in environ.items() if name not in ENVIRONMENT_KEYS} | {
+        "AWS_PROFILE": chosen.name
+    }
 
 
 class Toolbox:
@@ -29,14 +43,35 @@ class Toolbox:
         settings: how ecrwiz works on this machine.
         environ: the process's environment, where services look for endpoints and credentials.
         paths: the project's paths.
+        chosen: the AWS profile.
+
+    Attributes:
+        environ: the environment with the chosen profile in it.
+        standings: what AWS said of profiles in this process, by name, and when (monotonic seconds).
     """
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], paths: ProjectPaths) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], paths: ProjectPaths, chosen: Chosen | None = None
+    ) -> None:
         self.settings = settings
-        self.environ = environ
+        self.chosen = chosen or Chosen()
+        self.environ = environment(environ, self.chosen)
         self.paths = paths
         self.redact = Redactor()
+        self.standings: dict[str, tuple[float, Standing]] = {}
+        self._process_environ = environ
         self._aws: dict[str, Aws] = {}
+
+    @property
+    def profile(self) -> str:
+        """The AWS profile that must be named to the SDK; empty when it finds the right one by itself."""
+        return self.chosen.name if self.chosen.by in _NAMED else ""
+
+    def choose(self, profile: str) -> None:
+        """Use another AWS profile from now on; the empty one is what the SDK finds by itself."""
+        self.chosen = Chosen(profile, "this folder" if profile else "")
+        self.environ = environment(self._process_environ, self.chosen)
+        self._aws = {}
 
     @cached_property
     def docker(self) -> Engine:
@@ -70,7 +105,7 @@ class Toolbox:
         """AWS with the person's own credentials, in one region."""
         from ecrwiz.services.aws import Aws
 
-        return self._aws.setdefault(region, Aws(region))
+        return self._aws.setdefault(region, Aws(region, profile=self.profile))
 
     def ecr(self, region: str) -> Ecr:
         """ECR with the person's own credentials."""
@@ -82,4 +117,11 @@ class Toolbox:
         """IAM with the person's own credentials."""
         from ecrwiz.services.iam import Iam
 
-        return Iam(self.aws(region).call)
+        aws = self.aws(region)
+        return Iam(aws.call, aws.call_once)
+
+    def oidc_providers(self, region: str) -> OidcProviders:
+        """IAM's OpenID Connect providers with the person's own credentials."""
+        from ecrwiz.services.oidc_provider import OidcProviders
+
+        return OidcProviders(self.aws(region).call)

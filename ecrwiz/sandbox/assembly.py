@@ -10,6 +10,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from ecrwiz.sandbox.aws import HOST, Operator, make_aws_server, make_operator, serve_in_thread
 from ecrwiz.sandbox.aws_ecr import TokenBook, join_registry
 from ecrwiz.sandbox.github import create_app
+from ecrwiz.sandbox.github_runner import Cloud
 from ecrwiz.sandbox.registry import Registry
 from ecrwiz.sandbox.registry_front import RegistryFront
 
@@ -49,7 +50,8 @@ async def start(registry: Registry, github_token: str, admin_token: str) -> Stan
     aws = make_aws_server()
     join_registry(address, tokens, registry.forget)
     operator = make_operator()
-    github = make_server(HOST, 0, create_app(github_token, admin_token), threaded=True)
+    cloud = Cloud(_url(aws), (operator.access_key_id, operator.secret_access_key))
+    github = make_server(HOST, 0, create_app(github_token, admin_token, cloud), threaded=True)
     serve_in_thread(aws, "aws")
     serve_in_thread(github, "github")
     front = RegistryFront(registry.socket, tokens, admin_token)

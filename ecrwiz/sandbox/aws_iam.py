@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
@@ -30,8 +30,10 @@ from moto.iam.models import IAMBackend
 from moto.iam.responses import IamResponse as IAMResponse
 from werkzeug.exceptions import HTTPException
 
+from ecrwiz.sandbox.aws_oidc import complete_oidc_providers
 from ecrwiz.sandbox.aws_policies import evaluate_as_aws_does
-from ecrwiz.sandbox.aws_resources import resources_of
+from ecrwiz.sandbox.aws_resources import needs_of
+from ecrwiz.sandbox.aws_simulation import offer_simulation
 
 if TYPE_CHECKING:
     from moto.core.responses import BaseResponse
@@ -97,20 +99,24 @@ class Caller:
             return str(key.backend.get_user(key._owner_user_name).arn)
         return key.arn
 
-    def check(self, action: str, resources: Iterable[str]) -> None:
+    def check(self, action: str, resources: Iterable[str], context: Mapping[str, str] | None = None) -> None:
         """Evaluate the caller's policies as they are now.
 
         Args:
             action: such as `ecr:PutImage`.
             resources: ARNs, or `*`; the action must be allowed on each.
+            context: values of condition keys.
 
         Raises:
             NotAllowedError: on the first resource that is not allowed.
             UnknownCallerError: the key is gone.
         """
         policies = [IAMPolicy(policy) for policy in self._key().collect_policies()]
+        given = dict(context or {})
         for resource in resources:
-            results = {policy.is_action_permitted(action, resource) for policy in policies}
+            results = {
+                policy.is_action_permitted(action, resource, incoming_condition_values=given) for policy in policies
+            }
             explicit = PermissionResult.DENIED in results
             if explicit or PermissionResult.PERMITTED not in results:
                 raise NotAllowedError(self.arn(), action, resource, explicit=explicit)
@@ -159,7 +165,9 @@ def enforce() -> None:
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
     ActionAuthenticatorMixin._authenticate_and_authorize_normal_action = _authorise  # type: ignore[method-assign,assignment]
     evaluate_as_aws_does()
+    offer_simulation()
     IAMBackend.delete_user = _delete_user  # type: ignore[method-assign]
+    complete_oidc_providers()
     IAMResponse.list_service_specific_credentials = _no_service_credentials  # type: ignore[attr-defined]
 
 
@@ -176,7 +184,8 @@ def _authorise(self: BaseResponse, resource: str = "*") -> None:
         if service == "sts" and action == "AssumeRole":
             signed.check_action_permitted(resource)  # looks at the role's trust policy too
         elif (service, action) != ("sts", "GetCallerIdentity"):  # AWS lets nobody forbid that one
-            caller.check(f"{service}:{action}", resources_of(self, resource))
+            for need in needs_of(self, resource):
+                caller.check(need.action, need.resources, need.context)
     except UnknownCallerError:
         raise _refusal(self, "InvalidClientTokenId", _INVALID_TOKEN) from None
     except _BadSignatureError:
@@ -210,6 +219,13 @@ _JSON_CODES: Final = {
 }
 
 
+_EC2_CODES: Final = {
+    "AccessDenied": "UnauthorizedOperation",
+    "InvalidClientTokenId": "AuthFailure",
+    "SignatureDoesNotMatch": "AuthFailure",
+}
+
+
 def _refusal(self: BaseResponse, code: str, message: str) -> _Refused:
     """A refusal in the protocol of the service that was called."""
     if "json" in self.headers.get("Content-Type", ""):
@@ -217,6 +233,10 @@ def _refusal(self: BaseResponse, code: str, message: str) -> _Refused:
         self.response_headers.update({"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": json_code})
         return _Refused(400, json.dumps({"__type": json_code, "message": message}))
     self.response_headers["Content-Type"] = "text/xml"
+    if self.service_name == "ec2":  # its errors have a form and words of their own
+        code = _EC2_CODES.get(code, code)
+        error = f"<Errors><Error><Code>{code}</Code><Message>{escape(message)}</Message></Error></Errors>"
+        return _Refused(403, f"<Response>{error}<RequestID>sandbox</RequestID></Response>")
     error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
     return _Refused(403, f"<ErrorResponse>{error}<RequestId>sandbox</RequestId></ErrorResponse>")
 

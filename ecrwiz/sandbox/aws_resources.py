@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Final
 from moto.iam.exceptions import IAMException
 from moto.iam.models import IAMBackend, iam_backends
 
+from ecrwiz.sandbox import aws_ecs
+from ecrwiz.sandbox.aws_ecs import Need
+
 if TYPE_CHECKING:
     from moto.core.responses import BaseResponse
 
-__all__ = ["repository_arn", "resources_of"]
+__all__ = ["needs_of", "repository_arn"]
 
 # IAM parameters that name the thing a call is about; the first one that is present counts.
 _IAM_NAMES: Final = (
@@ -21,7 +24,7 @@ _IAM_NAMES: Final = (
     ("RoleName", "role"),
     ("PolicyName", "policy"),
 )
-_IAM_ARNS: Final = ("PolicyArn", "OpenIDConnectProviderArn")
+_IAM_ARNS: Final = ("PolicyArn", "OpenIDConnectProviderArn", "PolicySourceArn")
 # Without a user name these are about the caller.
 _IAM_SELF: Final = frozenset(
     {"GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey", "ChangePassword"}
@@ -33,21 +36,21 @@ def repository_arn(partition: str, region: str, account: str, name: str) -> str:
     return f"arn:{partition}:ecr:{region}:{account}:repository/{name}"
 
 
-def resources_of(call: BaseResponse, found_by_moto: str) -> list[str]:
-    """Name the resources that the caller must have permission for.
+def needs_of(call: BaseResponse, found_by_moto: str) -> list[Need]:
+    """Name the permissions that the caller must have.
 
     Args:
         call: the request that moto is about to answer.
         found_by_moto: what moto itself takes for the resource, used for services not treated here.
-
-    Returns:
-        ARNs, or `*` for actions that know no resource.
     """
+    if call.service_name in aws_ecs.SERVICES:
+        return aws_ecs.needs_of(call)
+    resources = [found_by_moto]
     if call.service_name == "ecr":
-        return _ecr_resources(call)
+        resources = _ecr_resources(call)
     if call.service_name == "iam":
-        return [_iam_resource(call)]
-    return [found_by_moto]
+        resources = [_iam_resource(call)]
+    return [Need(f"{call.service_name}:{call._get_action()}", tuple(resources))]
 
 
 def _ecr_resources(call: BaseResponse) -> list[str]:

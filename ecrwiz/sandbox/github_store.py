@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import itertools
 import re
 import secrets
 import threading
@@ -14,15 +16,23 @@ from typing import Any, Final
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 
-__all__ = ["Entry", "Refusal", "Repository", "Scope", "Store"]
+__all__ = ["Entry", "Environment", "Moved", "Refusal", "Repository", "Scope", "Store", "clock"]
 
-# GitHub's own limit for one secret or variable.
+# GitHub's own limits: bytes of one secret or variable, and how many there may be.
 _MAX_VALUE_BYTES: Final = 48 * 1024
+_MOST_SECRETS: Final = 100
+_MOST_VARIABLES: Final = {"repository": 500, "environment": 100}
+_EPOCH: Final = datetime(2024, 3, 1, 12, 0, 0, tzinfo=UTC)  # before subjects became immutable
 _NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 _NAME_RULE: Final = (
     "names can only contain alphanumeric characters ([a-z], [A-Z], [0-9]) or underscores (_). "
     "Spaces are not allowed. Must start with a letter ([a-z], [A-Z]) or underscores (_)."
 )
+
+
+def clock() -> datetime:
+    """The stand-in's time."""
+    return datetime.now(UTC)
 
 
 class Refusal(Exception):  # noqa: N818  # an answer of the API, not a fault of the stand-in
@@ -56,6 +66,8 @@ class Entry:
 
 class Scope:
     """The secrets and variables of a repository, or of one of its environments, and the key for sealing."""
+
+    level = "environment"
 
     def __init__(self) -> None:
         self._private_key = PrivateKey.generate()
@@ -124,11 +136,20 @@ class Scope:
     def _put(self, kept: dict[str, Entry], kind: str, name: str, value: str) -> bool:
         if len(value.encode()) > _MAX_VALUE_BYTES:
             raise Refusal(422, f"{kind} value is too large: the limit is 48 KB.")
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        most = _MOST_SECRETS if kind == "Secret" else _MOST_VARIABLES[self.level]
+        now = clock().strftime("%Y-%m-%dT%H:%M:%SZ")
         with self._lock:
             old = kept.get(name)
+            if old is None and len(kept) >= most:
+                # GitHub documents the number, not its words for it.
+                raise Refusal(422, f"You have reached the maximum number of {kind.lower()}s ({most}).")
             kept[name] = Entry(name, value, old.created_at if old else now, now)
         return old is None
+
+    def keep(self, kind: str, name: str, value: str) -> None:
+        """Keep one of the `secrets` or `variables` as the web page would, without a sealed box."""
+        kept, word = (self.secrets, "Secret") if kind == "secrets" else (self.variables, "Variable")
+        self._put(kept, word, _checked_name(word, name), value)
 
     def opened(self) -> dict[str, dict[str, str]]:
         """Every value in clear, for tests alone."""
@@ -142,32 +163,78 @@ class Repository(Scope):
     """A repository; three names stand for what goes wrong in practice.
 
     `missing` does not exist (or the token may not see it: GitHub answers the same), `archived` is read-only,
-    and to `no-admin` the token has no administration rights.
+    and to `no-admin` the token has no administration rights. More can be switched on by `modes`.
+
+    Attributes:
+        number: GitHub's id of it.
+        owner_id: GitHub's id of the owner.
+        owner_type: `User` or `Organization`.
+        created: when it was made.
+        default_branch: its default branch.
+        modes: what goes wrong, by the names of `github_modes.MODES`.
+        organisation: secrets and variables of the organisation that it may use.
     """
+
+    level = "repository"
 
     def __init__(self, number: int, owner: str, name: str) -> None:
         super().__init__()
         self.number, self.owner, self.name = number, owner, name
-        self.environments: dict[str, Scope] = {}
-        self.environment_settings: dict[str, dict[str, Any]] = {}
+        self.owner_id = int.from_bytes(hashlib.sha256(owner.lower().encode()).digest()[:4], "big") + 1
+        self.owner_type = "User"
+        self.created = _EPOCH
+        self.default_branch = "main"
+        self.modes: set[str] = set()
+        self.organisation = Scope()
+        self.environments: dict[str, Environment] = {}
         self.oidc_subject: dict[str, Any] = {"use_default": True}
+
+    @property
+    def full_name(self) -> str:
+        """`owner/name`."""
+        return f"{self.owner}/{self.name}"
 
     @property
     def archived(self) -> bool:
         """Whether it is read-only."""
-        return self.name == "archived"
+        return self.name == "archived" or "archived" in self.modes
 
     @property
     def administered(self) -> bool:
         """Whether the token may see and change secrets."""
-        return self.name != "no-admin"
+        return self.name != "no-admin" and "read-only-person" not in self.modes
 
-    def environment(self, name: str) -> Scope:
+    @property
+    def writable(self) -> bool:
+        """Whether the token's owner may push."""
+        return "read-only-person" not in self.modes
+
+    def environment(self, name: str) -> Environment:
         """The environment of that name; 404 when there is none."""
         try:
             return self.environments[name.lower()]
         except KeyError:
             raise Refusal(404, "Not Found") from None
+
+
+class Environment(Scope):
+    """A deployment environment; `name` is spelled as whoever made it did."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+class Moved(Exception):  # noqa: N818  # an answer of the API, not a fault of the stand-in
+    """The repository has another name today.
+
+    Attributes:
+        number: GitHub's id of it.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class Store:
@@ -176,25 +243,54 @@ class Store:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._repositories: dict[tuple[str, str], Repository] = {}
+        self._moved: dict[tuple[str, str], int] = {}
+        self._numbers = itertools.count(1)
 
     def repository(self, owner: str, name: str) -> Repository:
         """Find a repository as GitHub does, whatever the case of its name.
 
         Raises:
             Refusal: 404 for the name `missing`.
+            Moved: it was renamed or transferred.
         """
         if name.lower() == "missing":
             raise Refusal(404, "Not Found")
         with self._lock:
             key = (owner.lower(), name.lower())
+            if key in self._moved:
+                raise Moved(self._moved[key])
             if key not in self._repositories:
-                self._repositories[key] = Repository(len(self._repositories) + 1, owner, name)
+                self._repositories[key] = Repository(next(self._numbers), owner, name)
             return self._repositories[key]
+
+    def clear(self) -> None:
+        """Forget every repository."""
+        with self._lock:
+            self._repositories.clear()
+            self._moved.clear()
+
+    def by_number(self, number: int) -> Repository | None:
+        """The repository with GitHub's id."""
+        return next((found for found in self._repositories.values() if found.number == number), None)
+
+    def of_owner(self, owner: str) -> list[Repository]:
+        """All repositories of an owner."""
+        return [found for (name, _), found in self._repositories.items() if name == owner.lower()]
+
+    def rename(self, found: Repository, full_name: str) -> None:
+        """Give a repository another owner, name or both; the old name leads to it from then on."""
+        owner, _, name = full_name.partition("/")
+        with self._lock:
+            old = (found.owner.lower(), found.name.lower())
+            self._moved[old] = found.number
+            self._repositories[owner.lower(), name.lower()] = self._repositories.pop(old)
+            self._moved.pop((owner.lower(), name.lower()), None)
+            found.owner, found.name = owner, name
 
     def opened(self) -> dict[str, Any]:
         """Every value of every repository in clear, by `owner/name`, for tests alone."""
         return {
-            f"{repository.owner}/{repository.name}": {
+            repository.full_name: {
                 **repository.opened(),
                 "environments": {name: scope.opened() for name, scope in repository.environments.items()},
             }

@@ -26,11 +26,16 @@ _ENVIRONMENT: Final = f"{_REPO}/environments/{{environment_name}}"
 
 # Path -> the methods that the stand-in answers; every other call is outside what the product may use.
 KEPT: Final[dict[str, tuple[str, ...]]] = {
+    "/": ("get",),
     "/rate_limit": ("get",),
     "/user": ("get",),
     _REPO: ("get",),
     f"{_REPO}/actions/oidc/customization/sub": ("get", "put"),
+    "/orgs/{org}/actions/oidc/customization/sub": ("get",),
+    "/orgs/{org}/actions/permissions": ("get",),
     f"{_REPO}/actions/permissions": ("get",),
+    f"{_REPO}/actions/organization-secrets": ("get",),
+    f"{_REPO}/actions/organization-variables": ("get",),
     f"{_REPO}/actions/secrets": ("get",),
     f"{_REPO}/actions/secrets/public-key": ("get",),
     f"{_REPO}/actions/secrets/{{secret_name}}": ("get", "put", "delete"),
@@ -43,6 +48,26 @@ KEPT: Final[dict[str, tuple[str, ...]]] = {
     f"{_ENVIRONMENT}/secrets/{{secret_name}}": ("get", "put", "delete"),
     f"{_ENVIRONMENT}/variables": ("get", "post"),
     f"{_ENVIRONMENT}/variables/{{name}}": ("get", "patch", "delete"),
+    # For the rehearsal: a branch, a commit on it, the run that it starts.
+    f"{_REPO}/branches/{{branch}}": ("get",),
+    f"{_REPO}/contents/{{path}}": ("get",),
+    f"{_REPO}/git/blobs": ("post",),
+    f"{_REPO}/git/commits": ("post",),
+    f"{_REPO}/git/commits/{{commit_sha}}": ("get",),
+    f"{_REPO}/git/ref/{{ref}}": ("get",),
+    f"{_REPO}/git/refs": ("post",),
+    f"{_REPO}/git/refs/{{ref}}": ("patch", "delete"),
+    f"{_REPO}/git/trees": ("post",),
+    f"{_REPO}/git/trees/{{tree_sha}}": ("get",),
+    f"{_REPO}/actions/jobs/{{job_id}}/logs": ("get",),
+    f"{_REPO}/actions/runs": ("get",),
+    f"{_REPO}/actions/runs/{{run_id}}": ("get",),
+    f"{_REPO}/actions/runs/{{run_id}}/cancel": ("post",),
+    f"{_REPO}/actions/runs/{{run_id}}/jobs": ("get",),
+    f"{_REPO}/actions/workflows": ("get",),
+    f"{_REPO}/actions/workflows/{{workflow_id}}": ("get",),
+    f"{_REPO}/actions/workflows/{{workflow_id}}/dispatches": ("post",),
+    f"{_REPO}/actions/workflows/{{workflow_id}}/runs": ("get",),
 }
 _EXTENSIONS: Final = ("x-github", "x-octokit")
 # Errors that GitHub may answer to any call though most operations do not list them.
@@ -98,7 +123,16 @@ def _without_extensions(node: object) -> object:
 def load(file: Path = SLICE_FILE) -> dict[str, Any]:
     """Read a description that `main` wrote."""
     description: dict[str, Any] = json.loads(gzip.decompress(file.read_bytes()))
+    _allow_null(description)
     return description
+
+
+def _allow_null(node: object) -> None:
+    """Where a value may be null and is one of some words, GitHub's description forgets to list null as one."""
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _allow_null(child)
+    if isinstance(node, dict) and node.get("nullable") is True and isinstance(node.get("enum"), list):
+        node["enum"] = [*node["enum"], None]
 
 
 def main(arguments: list[str]) -> None:

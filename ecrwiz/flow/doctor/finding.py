@@ -89,7 +89,7 @@ class Patient:
         self.project = project
         self.environ = project.tools.environ
         self.region = project.resolved.values.get("region") or "us-east-1"
-        self.aws = aws or Aws(self.region, quick=True)
+        self.aws = aws or Aws(self.region, profile=project.tools.profile, quick=True)
         self._asked: dict[str, asyncio.Task[Any]] = {}
 
     @property

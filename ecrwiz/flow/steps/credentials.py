@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from ecrwiz.flow import ci_key
 from ecrwiz.flow.context import Context, Step, View
 from ecrwiz.flow.events import Question, StepId
-from ecrwiz.model.errors import EcrwizError, MissingToolError, RemoteError, ToolFailedError
+from ecrwiz.model.errors import EcrwizError, MissingToolError
 from ecrwiz.model.redact import Secret
 from ecrwiz.model.results import CredentialsResult, ProvisionResult
 from ecrwiz.services import files, keychain, openpgp
-from ecrwiz.services.aws import Aws, Identity
 
 __all__ = ["STEP", "read_secret"]
-
-_WAITS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0)  # seconds: a new key takes a while to reach all of AWS
-_NOT_YET = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AccessDenied"}
 
 
 async def read_secret(view: View, made: ProvisionResult) -> Secret:
@@ -26,12 +20,17 @@ async def read_secret(view: View, made: ProvisionResult) -> Secret:
         EcrwizError: neither is possible on this machine.
     """
     entry, pgp_entry = ci_key.entries(view, made.account)
-    stored, _ = await ci_key.read_quietly(view, entry)
+    stored, locked = await ci_key.read_quietly(view, entry)
     if stored is not None:
         access_key_id, secret = keychain.unpack(stored)
         if access_key_id == made.aws_iam_access_id:
             return view.tools.redact.add(secret)
+    there = ci_key.kept_id(stored)
+    if not made.aws_iam_access_key:  # made by a rotation, whose only copy the keyring has
+        raise _only_in_a_keyring(made, locked, there)
     private, why = await ci_key.read_quietly(view, pgp_entry)
+    if private is None and there:
+        raise _only_in_a_keyring(made, "", there)
     if private is None:
         raise _unreadable(made, why or "Its private OpenPGP key is not on this machine.")
     return view.tools.redact.add(openpgp.decrypt(made.aws_iam_access_key, private))
@@ -44,8 +43,19 @@ def _unreadable(made: ProvisionResult, why: str) -> EcrwizError:
     )
 
 
+def _only_in_a_keyring(made: ProvisionResult, locked: str, there: str) -> EcrwizError:
+    if locked:
+        why, hint = locked, "Unlock the keyring and try again; or replace the key with: ecrwiz credentials rotate"
+    else:
+        instead = f"has the key {there} in its place" if there else "does not have it"
+        why, hint = f"This machine's keyring {instead}.", "Replace the key by a new one with: ecrwiz credentials rotate"
+    return EcrwizError(f"The secret of access key {made.aws_iam_access_id} cannot be read here. {why}", hint)
+
+
 async def _run(context: Context) -> CredentialsResult:
     made = context.need(ProvisionResult)
+    if not context.answers.has_key:
+        return _role(context, made)
     entry, pgp_entry = ci_key.entries(context, made.account)
     try:
         secret = await read_secret(context, made)
@@ -56,7 +66,9 @@ async def _run(context: Context) -> CredentialsResult:
     value = keychain.pack(made.aws_iam_access_id, secret)
     keyring = context.tools.keychain
     keyring.hold(entry, value)  # whatever the keyring does, the next step of this run has it
-    who = await _prove(context, made, secret)
+    context.command(f"aws sts get-caller-identity  # as {context.answers.ci_user_name}, with the new key")
+    who = await ci_key.prove(made, (made.aws_iam_access_id, secret), context.say)
+    context.say(f"AWS knows the key as {who.arn}.")
     backend = await keyring.probe()
     if not backend.usable:
         await _go_on_without(context, backend.reason)
@@ -68,23 +80,16 @@ async def _run(context: Context) -> CredentialsResult:
     return CredentialsResult(made.aws_iam_access_id, who.arn, who.account, backend.name, entry)
 
 
-async def _prove(context: Context, made: ProvisionResult, secret: Secret) -> Identity:
-    """Ask AWS who the key is; new keys are refused for some seconds."""
-    context.command(f"aws sts get-caller-identity  # as {context.answers.ci_user_name}, with the new key")
-    for number, wait in enumerate(_WAITS, 1):
-        await asyncio.sleep(wait)
-        try:
-            who = await Aws(made.aws_region, (made.aws_iam_access_id, secret)).identity()
-        except RemoteError as error:
-            if error.code not in _NOT_YET or number == len(_WAITS):
-                raise
-            context.say(f"AWS does not know the new key yet (try {number} of {len(_WAITS)}).")
-            continue
-        if who.account != made.account or not who.arn.endswith(f":user/{made.ci_user}"):
-            raise ToolFailedError(f"The key belongs to {who.arn}, not to {made.ci_user}.", "Run provision again.")
-        context.say(f"AWS knows the key as {who.arn}.")
-        return who
-    raise ToolFailedError("AWS does not know the new key.", "Run credentials again in a minute.")
+def _role(context: Context, made: ProvisionResult) -> CredentialsResult:
+    """A role has no secret: GitHub gets credentials from AWS anew for each run."""
+    if not made.ci_role_arn:
+        context.project.journal.spoil(StepId.PROVISION, "the role for GitHub has not been made")
+        raise EcrwizError(
+            f"The CI identity is to be the role {context.answers.ci_role_name}, and provision has made none yet.",
+            "Make it with: ecrwiz run provision credentials",
+        )
+    context.say(f"The CI identity is the role {made.ci_role_arn}: there is no secret to keep.")
+    return CredentialsResult("", made.ci_role_arn, made.account, "", "")
 
 
 async def _go_on_without(context: Context, reason: str) -> None:
@@ -111,6 +116,8 @@ async def _inputs(view: View) -> dict[str, str]:
     made = view.find(ProvisionResult)
     if made is None:
         return {}
+    if not view.answers.has_key:
+        return {"role": made.ci_role_arn, "account": made.account}
     return {
         "access key": made.aws_iam_access_id,
         "encrypted secret": files.digest(made.aws_iam_access_key),

@@ -1,20 +1,39 @@
-"""Remove everything again: GitHub's secrets, the images, repository, user and key, the keyring's entries."""
+"""Remove everything again: GitHub's secrets, the images, repository, user, key and role, the keyring's entries."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Final
 
-from ecrwiz.flow import ci_key, infra
+from ecrwiz.flow import ci_key, exported, imports, infra, layout, rotation
 from ecrwiz.flow.context import Context, Step, View
-from ecrwiz.flow.events import CHAIN, StepId
+from ecrwiz.flow.events import StepId
+from ecrwiz.flow.github_write import placed, remove_all
 from ecrwiz.flow.project import Project
-from ecrwiz.flow.steps.github import SECRETS, VARIABLES, open_github
+from ecrwiz.flow.same_place import check_same_place
+from ecrwiz.flow.variable_files import see_to_values
 from ecrwiz.model.errors import BadInputError, EcrwizError, ToolFailedError
-from ecrwiz.model.results import CredentialsResult, DestroyResult, GithubResult, ProvisionResult, PushResult
-from ecrwiz.services.terraform import Terraform
+from ecrwiz.model.results import CredentialsResult, DestroyResult, ProvisionResult, PushResult
+from ecrwiz.services.terraform import State, Terraform
 
-__all__ = ["STEP", "inventory"]
+__all__ = ["ABSENT", "REMOVED", "STEP", "inventory"]
+
+REMOVED: Final = "removed: "
+"""Before a line of the inventory in the step's output, as soon as that is gone."""
+ABSENT: Final = "not there: "
+"""The same for what was gone before."""
+
+# How the lines of the inventory begin, by what takes the things away.
+_IN_AWS: Final = ("ECR repository ", "IAM ", "access key ")
+_IN_KEYRING: Final = ("keyring entry ",)
+_ON_GITHUB: Final = ("GitHub ",)
+
+_POLICIES: Final = ("push-to-ecr", "deploy-to-ecs")  # as modules/ci_user and modules/ci_role name them
+
+_UNDONE: Final = "nothing was removed"
+
+_PROVIDER_STAYS: Final = "GitHub's OIDC provider stays: the account shares it"
 
 
 async def inventory(project: Project) -> tuple[str, ...]:
@@ -26,56 +45,28 @@ async def inventory(project: Project) -> tuple[str, ...]:
     view = View(project, StepId.DESTROY)
     answers = view.answers
     who = await view.tools.aws(answers.region).identity()
-    _check_same_place(view, who.account)
-    repository, user = await infra.check_owners(view)
+    check_same_place(view, who.account, _UNDONE)
+    there = await infra.check_owners(view)
     images, keys = await asyncio.gather(
         view.tools.ecr(answers.region).images(answers.repository_name),
         view.tools.iam(answers.region).access_keys(answers.ci_user_name),
     )
     lines: list[str] = []
-    if repository:
+    if infra.REPOSITORY in there:
         count = f"{len(images)} image" + ("" if len(images) == 1 else "s")
         lines.append(f"ECR repository {answers.repository_name} in {answers.region} with {count}")
-    if user:
+    if infra.USER in there:
         lines.append(f"IAM user {answers.ci_user_name} with its policy")
         lines += [f"access key {key.id}" for key in keys]
-    if repository or user or view.find(ProvisionResult):
+    if infra.ROLE in there:
+        lines.append(f"IAM role {answers.ci_role_name} with its policy ({_PROVIDER_STAYS})")
+    if answers.has_key and (there or view.find(ProvisionResult)):
         lines.append(f"keyring entry {ci_key.entries(view, who.account)[0]}, if there is one")
-    exported = _exported_to(view)
-    if exported:
-        lines.append(f"GitHub secrets {', '.join(SECRETS)} in {exported}")
-        lines.append(f"GitHub variables {', '.join(_variables(view))} in {exported}")
-    return tuple(lines)
-
-
-def _exported_to(view: View) -> str:
-    """The repository on GitHub that has the secrets, or may have some of them after an export that was cut."""
-    done = view.find(GithubResult)
-    if done:
-        return done.repository
-    return view.answers.github_repository if view.project.journal.get(StepId.GITHUB) else ""
-
-
-def _variables(view: View) -> tuple[str, ...]:
-    """The variables that were exported; those that always are when an export was cut."""
-    done = view.find(GithubResult)
-    return done.variables if done else VARIABLES
-
-
-def _check_same_place(view: View, account: str) -> None:
-    """What was made must be what the answers and the credentials name now."""
-    made, answers = view.find(ProvisionResult), view.answers
-    if made is None:
-        return
-    there = (made.account, made.aws_region, made.ecr_repo_path, made.ci_user)
-    here = (account, answers.region, answers.repository_name, answers.ci_user_name)
-    if there != here:
-        raise BadInputError(
-            f"This folder holds {made.ecr_repo_path} and {made.ci_user} in account {made.account}, "
-            f"{made.aws_region}; the answers and credentials now name {here[2]} and {here[3]} in account {account}, "
-            f"{answers.region}: nothing was removed.",
-            "Go back to the earlier answers or AWS profile (AWS_PROFILE).",
-        )
+    for target, names in placed(view).items():
+        for kind in ("secret", "variable"):
+            sent = [name.removeprefix(f"{kind} ") for name in names if name.startswith(f"{kind} ")]
+            lines += [f"GitHub {kind}s {', '.join(sent)} in {target}"] if sent else []
+    return (*lines, *exported.lines(project))
 
 
 @dataclass
@@ -85,47 +76,92 @@ class _Ledger:
     context: Context
     removed: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
+    shown: tuple[str, ...] = ()
 
     def note(self, what: str, *, gone: bool) -> None:
         """Say and keep whether something was removed or had not been there."""
         (self.removed if gone else self.absent).append(what)
-        self.context.say(f"{'removed' if gone else 'not there'}: {what}")
+        self.context.say(f"{REMOVED if gone else ABSENT}{what}")
+
+    def settle(self, starts: tuple[str, ...], *, gone: bool = True) -> None:
+        """Say of the inventory's lines that begin so what became of them, for those who watch the inventory."""
+        lines = [line for line in self.shown if line.startswith(starts)]
+        if lines:
+            self.context.say(*(f"{REMOVED if gone else ABSENT}{line}" for line in lines))
 
 
 async def _run(context: Context) -> DestroyResult:
-    ledger = _Ledger(context)
     shown = context.approvals.inventory
+    ledger = _Ledger(context, shown=shown or ())
     if shown is not None and await inventory(context.project) != shown:
         raise EcrwizError(
             "What exists has changed since it was listed: nothing was removed.", "Look at the list again, and destroy."
         )
-    terraform, account = await _prepare(context)
+    terraform, state, account = await _prepare(context)
     await _plan(context, terraform)
     await _github(context, ledger)
     await _images(context, ledger)
+    await _loose_ends(context, state, ledger)
     await _apply(context, terraform, ledger)
     await _keyring(context, account, ledger)
+    for what, gone in await asyncio.to_thread(exported.take_back, context.project):
+        if gone:
+            ledger.note(what, gone=True)
+        else:
+            context.say(f"still there, of no use any more: {what}")
     await _local(context)
     await _prove(context)
-    context.project.journal.forget(*CHAIN)
+    rotation.forget_of(context, account, context.answers.ci_user_name)
+    context.project.journal.forget(*(step for step in StepId if step is not StepId.DESTROY))
     return DestroyResult(tuple(ledger.removed), tuple(ledger.absent))
 
 
-async def _prepare(context: Context) -> tuple[Terraform, str]:
+async def _prepare(context: Context) -> tuple[Terraform, State, str]:
     """Everything that can say no comes first: files, account, state, owners."""
     infra.check_files(context)
     await infra.check_providers(context)
-    infra.forget_imports(context.paths.infra)
+    imports.forget_imports(context.paths.infra)
     who = await infra.identity(context)
-    _check_same_place(context, who.account)
+    check_same_place(context, who.account, _UNDONE)
     terraform = context.tools.terraform(context.lines, context.command)
     await terraform.init()
     state = await terraform.state()
     infra.check_state(context.answers, state, who.account)
-    infra.see_to_public_key(context.paths.infra, context.paths.root)
-    await infra.check_owners(context)
-    await infra.adopt(context, terraform, state)
-    return terraform, who.account
+    see_to_values(context.answers, context.paths.infra, context.paths.root)
+    there = await infra.check_owners(context)
+    state = await infra.adopt(context, terraform, state)
+    _refuse_leftovers(context, there, state)
+    return terraform, state, who.account
+
+
+def _refuse_leftovers(view: View, there: frozenset[str], state: State) -> None:
+    """The identity that the answers no longer name can be removed only while Terraform knows it."""
+    names = {infra.USER: f"IAM user {view.answers.ci_user_name}", infra.ROLE: f"IAM role {view.answers.ci_role_name}"}
+    left = [name for address, name in names.items() if address in there and address not in state.resources]
+    if left:
+        raise BadInputError(
+            f"The {left[0]} exists too, and neither the answers nor Terraform's state know it: nothing was removed.",
+            "Take both identities up first: ecrwiz run render provision --set ci_identity=both",
+        )
+
+
+async def _loose_ends(context: Context, state: State, ledger: _Ledger) -> None:
+    """Remove what keeps AWS from deleting a user or role that the state took up just now, alone.
+
+    A user that Terraform made goes with its keys; for one that it imported, that is not in its state.
+    """
+    iam, answers = context.tools.iam(context.answers.region), context.answers
+    known = {str(values.get("id")) for values in state.resources.values()}
+    for address, whose in ((infra.USER, {"user": answers.ci_user_name}), (infra.ROLE, {"role": answers.ci_role_name})):
+        (name,) = whose.values()
+        for policy in _POLICIES if address in state.resources else ():
+            if f"{name}:{policy}" not in known:
+                await iam.delete_policy(policy, **whose)
+    for key in await iam.access_keys(answers.ci_user_name) if infra.USER in state.resources else ():
+        if key.id not in known:
+            await iam.delete_access_key(answers.ci_user_name, key.id)
+            ledger.removed.append(f"access key {key.id}")
+            context.say(f"removed: the access key {key.id}, which Terraform did not know")
 
 
 async def _plan(context: Context, terraform: Terraform) -> None:
@@ -144,25 +180,15 @@ async def _apply(context: Context, terraform: Terraform, ledger: _Ledger) -> Non
     if plan.changes and all(infra.is_ours(change.address) for change in plan.changes):
         await terraform.apply(context.paths.plan, len(plan.changes), context.progress)
         ledger.removed += [change.address for change in plan.changes]
-    for path in (context.paths.infra / infra.KEY_FILE, context.paths.plan):
+    ledger.settle(_IN_AWS)
+    generated = (layout.KEY_FILE, layout.TRUST_FILE)
+    for path in (*(context.paths.infra / name for name in generated), context.paths.plan):
         path.unlink(missing_ok=True)
 
 
 async def _github(context: Context, ledger: _Ledger) -> None:
-    repository = _exported_to(context)
-    if not repository:
-        return
-    made, answers = context.find(ProvisionResult), context.answers
-    async with await open_github(context) as api:
-        variables = await api.list_variables(repository)
-        ours = made.ecr_repo_path if made else answers.repository_name
-        if variables.get("ECR_REPOSITORY", ours) != ours:
-            context.say(f"{repository} on GitHub now serves {variables['ECR_REPOSITORY']}: its secrets stay.")
-            return
-        for name in SECRETS:
-            ledger.note(f"GitHub secret {name}", gone=await api.delete_secret(repository, name))
-        for name in _variables(context):
-            ledger.note(f"GitHub variable {name}", gone=await api.delete_variable(repository, name))
+    await remove_all(context, lambda what, gone: ledger.note(what, gone=gone))
+    ledger.settle(_ON_GITHUB, gone=any("GitHub" in what for what in ledger.removed))
 
 
 async def _images(context: Context, ledger: _Ledger) -> None:
@@ -179,7 +205,7 @@ async def _images(context: Context, ledger: _Ledger) -> None:
 async def _keyring(context: Context, account: str, ledger: _Ledger) -> None:
     """The entries are of no use any more, but "destroyed" is not said while one is there."""
     kept = context.find(CredentialsResult)
-    for entry in ci_key.entries(context, account):
+    for entry in ci_key.all_entries(context, account):
         try:
             ledger.note(f"keyring entry {entry}", gone=await context.tools.keychain.delete(entry))
         except EcrwizError as error:
@@ -189,6 +215,7 @@ async def _keyring(context: Context, account: str, ledger: _Ledger) -> None:
                     "Everything else is gone. Unlock the keyring, and run destroy again.",
                 ) from error
             context.say(f"keyring entry {entry}: {error.message}")
+    ledger.settle(_IN_KEYRING, gone=any("keyring" in what for what in ledger.removed))
 
 
 async def _local(context: Context) -> None:
@@ -207,11 +234,16 @@ async def _prove(context: Context) -> None:
     left = []
     if await context.tools.ecr(answers.region).repository(answers.repository_name):
         left.append(f"repository {answers.repository_name}")
-    if await context.tools.iam(answers.region).user_tags(answers.ci_user_name) is not None:
+    iam = context.tools.iam(answers.region)
+    if await iam.user_tags(answers.ci_user_name) is not None:
         left.append(f"IAM user {answers.ci_user_name}")
+    if await iam.role(answers.ci_role_name) is not None:
+        left.append(f"IAM role {answers.ci_role_name}")
     if left:
         raise ToolFailedError(f"AWS still lists {' and '.join(left)}.", "Run destroy again.")
-    context.say("AWS lists neither the repository nor the user any more.")
+    context.say("AWS lists neither the repository nor the CI identity any more.")
+    if answers.has_role:
+        context.say(f"{_PROVIDER_STAYS}.")
 
 
 async def _inputs(_: View) -> dict[str, str]:

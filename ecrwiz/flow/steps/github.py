@@ -1,27 +1,29 @@
-"""Put what a workflow needs into GitHub: two secrets, sealed for the repository, and its variables."""
+"""Put what a workflow needs into GitHub: an access key's two secrets, sealed, and the variables."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
+from ecrwiz.flow import github_plan, github_write
 from ecrwiz.flow.context import Context, Skipped, Step, View
 from ecrwiz.flow.events import Question, StepId
+from ecrwiz.flow.github_access import check_destination, open_github
+from ecrwiz.flow.github_entries import SECRETS, wanted
+from ecrwiz.flow.github_plan import Seen
+from ecrwiz.flow.github_write import Target, remove_key, replace_key
 from ecrwiz.flow.steps.credentials import read_secret
 from ecrwiz.model import validation
-from ecrwiz.model.answers import BUILD_ARG
-from ecrwiz.model.errors import BadInputError, EcrwizError, MissingToolError, ToolFailedError
+from ecrwiz.model.errors import BadInputError, NeedMissingError
+from ecrwiz.model.github_plan import Entry
 from ecrwiz.model.redact import Secret
 from ecrwiz.model.results import CredentialsResult, GithubResult, ProvisionResult
-from ecrwiz.services import github
 from ecrwiz.services.github import GitHub
 from ecrwiz.services.templates.workflow import VARIABLES
 
-__all__ = ["SECRETS", "STEP", "VARIABLES", "open_github"]
-
-SECRETS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-_BY_THE_PERSON: Final = ("you", "flag", "environment")
+__all__ = ["SECRETS", "STEP", "VARIABLES", "open_github", "remove_key", "replace_key"]
 
 
 async def _run(context: Context) -> GithubResult | Skipped:
@@ -32,62 +34,145 @@ async def _run(context: Context) -> GithubResult | Skipped:
             "no GitHub repository: there is no git remote on GitHub, and none was named "
             "(--set github_repository=OWNER/NAME)"
         )
-    await _check_destination(context, repository)
+    if context.answers.has_role and not made.ci_role_arn:
+        raise NeedMissingError(
+            "The CI identity is a role, and no role has been made yet.", "Make it first with: ecrwiz run provision"
+        )
+    await check_destination(context, repository)
     async with await open_github(context) as api:
-        return await _export(context, api, repository, made)
+        return await _export(context, api, made)
 
 
-async def _export(context: Context, api: GitHub, repository: str, made: ProvisionResult) -> GithubResult:
-    found = await api.repository(repository)
-    repository = found.full_name  # it may have been renamed since
-    if found.archived:
-        raise EcrwizError(f"{repository} is archived on GitHub and takes no secrets.", "Unarchive it, or name another.")
-    secret = await read_secret(context, made)
-    values = dict(zip(SECRETS, (Secret(made.aws_iam_access_id), secret), strict=True))
-    variables = await _variables(context, api, repository, made)
-    total = len(values) + len(variables)
-    for number, (name, value) in enumerate(values.items(), 1):
-        context.command("gh", "secret", "set", name, "--repo", repository)
-        await api.put_secret(repository, name, value)
-        context.progress(number, total, "values", name)
-    for number, (name, text) in enumerate(variables.items(), len(values) + 1):
-        context.command("gh", "variable", "set", name, "--body", text, "--repo", repository)
-        await api.put_variable(repository, name, text)
-        context.progress(number, total, "values", name)
-    await _read_back(context, api, repository, variables)
-    return GithubResult(repository, made.aws_iam_access_id, SECRETS, tuple(variables))
+async def _export(context: Context, api: GitHub, made: ProvisionResult) -> GithubResult:
+    seen = await github_plan.survey(context, api)
+    repository, environment = seen.repository.full_name, seen.environment
+    context.say(*seen.warnings)
+    entries = await _decide(context, seen)
+    github_plan.check_room(seen)
+    values: dict[str, Secret] = {}
+    if any(entry.kind == "secret" and entry.action in ("create", "replace") for entry in entries):
+        secret = await read_secret(context, made)
+        values = dict(zip(SECRETS, (Secret(made.aws_iam_access_id), secret), strict=True))
+    if not seen.environment_there:
+        environment = await _make_environment(context, api, repository, environment)
+    context.say(*(f"{entry.name}: {entry.note}" for entry in entries if entry.note))
+    target = Target(context.answers.github_api_url, repository, environment)
+    await github_write.export(context, api, target, entries, values)
+    return _result(context, target, entries, made)
 
 
-async def _variables(context: Context, api: GitHub, repository: str, made: ProvisionResult) -> dict[str, str]:
-    """What the workflow reads: where to push, and the public values that the build bakes in."""
-    place = (made.account, made.aws_region, made.ecr_repo_url, made.ecr_repo_path)
-    wanted = dict(zip(VARIABLES, place, strict=True))
-    public = dict(sorted(context.answers.build_args.items()))
-    check_public_names(public)
-    there = await api.list_variables(repository) if public else {}
-    for name, value in public.items():
-        origin = context.project.resolved.origins[f"{BUILD_ARG}{name}"]
-        if origin.source == "detected" and there.get(name, value) != value:
-            # Nobody typed it here, and somebody typed the other one there: production's, as likely as not.
-            context.say(f"The variable {name} has another value on GitHub already, which stays ({origin} had {value}).")
-        else:
-            wanted[name] = value
-    return wanted
+def _result(context: Context, target: Target, entries: Sequence[Entry], made: ProvisionResult) -> GithubResult:
+    """What is ecrwiz's there now; a value that was right already stays whoever's it was."""
+    ours = [e for e in entries if e.action in ("create", "replace") or (e.action == "same" and e.ours)]
+    secrets = tuple(entry.name for entry in ours if entry.kind == "secret")
+    variables = tuple(entry.name for entry in ours if entry.kind == "variable")
+    theirs = [e for e in entries if e not in ours and e.action != "remove"]
+    listed = (("secrets", secrets), ("variables", variables))
+    told = " and ".join(f"the {kind} {', '.join(names)}" for kind, names in listed if names)
+    context.say(f"{target.subject} has {told or 'nothing of ecrwiz'}.")
+    for word, action in (("Left as they were", "keep"), ("Right already", "same")):
+        names = [entry.name for entry in theirs if entry.action == action]
+        context.say(*([f"{word}: {', '.join(names)}."] if names else []))
+    key = made.aws_iam_access_id if secrets else ""
+    kept = tuple(entry.name for entry in theirs)
+    return GithubResult(target.repository, key, secrets, variables, target.environment, kept)
 
 
-def check_public_names(public: Mapping[str, str]) -> None:
-    """Refuse public build variables that GitHub does not take or that would replace one of the workflow's own.
+async def _decide(context: Context, seen: Seen) -> tuple[Entry, ...]:
+    """What is done with each: as the person said beforehand, as is plain, or as they say when asked.
 
     Raises:
-        BadInputError: there is one.
+        BadInputError: nobody could be asked, or what was said cannot be done.
     """
-    own = {*VARIABLES, *SECRETS, "VERSION", "REVISION"}
-    for name in public:
-        if name.upper() in own or name.upper().startswith("GITHUB_"):
-            raise BadInputError(
-                f"The public build variable {name} has a name that the workflow or GitHub uses itself.",
-                f"Rename it in the application, and take {BUILD_ARG}{name} out of ecrwiz.toml.",
-            )
+    said = {name.upper(): word for name, word in context.approvals.entries.items()}
+    unknown = sorted(said.keys() - {entry.name for entry in seen.entries})
+    if unknown:
+        names = ", ".join(entry.name for entry in seen.entries)
+        raise BadInputError(f"Nothing called {', '.join(unknown)} is exported.", f"These are: {names}.")
+    # Kept without a question: what somebody typed on GitHub wins over what was merely detected here.
+    detected = wanted(context).detected
+    open_ = [e for e in seen.entries if e.action == "keep" and e.name not in said and e.name not in detected]
+    word = await _ask(context, seen, open_) if open_ else "keep"
+    said |= {entry.name: word for entry in open_}
+    decided = tuple(_as_said(entry, said.get(entry.name, "")) for entry in seen.entries)
+    _check_pair(decided)
+    return decided
+
+
+def _as_said(entry: Entry, word: str) -> Entry:
+    """`create`, `same` and `remove` leave no choice."""
+    if not word or entry.action not in ("keep", "replace"):
+        return entry
+    action: Literal["keep", "replace"] = "keep" if word == "keep" else "replace"
+    return replace(entry, action=action)
+
+
+def _check_pair(entries: Sequence[Entry]) -> None:
+    """A key's id with another key's secret opens nothing."""
+    pair = [entry for entry in entries if entry.name in SECRETS and entry.action != "remove"]
+    if any(entry.action == "keep" for entry in pair) and any(entry.action != "keep" for entry in pair):
+        kept = next(entry.name for entry in pair if entry.action == "keep")
+        raise BadInputError(
+            f"{' and '.join(SECRETS)} belong together, and {kept} alone was to be kept: nothing was sent.",
+            "Keep both, or replace both: --replace AWS_ACCESS_KEY_ID --replace AWS_SECRET_ACCESS_KEY",
+        )
+
+
+async def _ask(context: Context, seen: Seen, entries: Sequence[Entry]) -> str:
+    """Whether values of somebody else's stay.
+
+    Raises:
+        BadInputError: the person wants neither, or nobody can be asked.
+    """
+    names = [entry.name for entry in entries]
+    lines = []
+    for entry in entries:
+        values = f" It is {entry.value_there}; ecrwiz's would be {entry.value}." if entry.kind == "variable" else ""
+        lines.append(f"{entry.kind} {entry.name}: {entry.note}{values}")
+    question = Question(
+        context.step,
+        "choice",
+        f"{seen.repository.full_name} has values of somebody else's. What shall become of them?",
+        (*lines, "GitHub never gives a secret back: one that is replaced is lost there."),
+        choices=(("replace", "Replace them by ecrwiz's"), ("keep", "Keep them"), ("stop", "Stop, change nothing")),
+    )
+    reply = await context.ask(question)
+    if reply in ("replace", "keep"):
+        return str(reply)
+    options = " ".join(f"--replace {name}" for name in names)
+    raise BadInputError(
+        f"{seen.repository.full_name} has {', '.join(names)} already, which somebody else put there: nothing was sent.",
+        f"Say what shall become of each: ecrwiz run github {options} (or --keep NAME)",
+    )
+
+
+async def _make_environment(context: Context, api: GitHub, repository: str, name: str) -> str:
+    """Make the environment that the answers name; gives its name as GitHub spells it.
+
+    Raises:
+        BadInputError: nobody agreed.
+    """
+    question = Question(
+        context.step,
+        "confirm",
+        f"{repository} has no environment {name}. Make it?",
+        (
+            "Only jobs that name an environment get the secrets and variables that it holds.",
+            "It is made without protection rules: set reviewers, a wait or branches in the repository's settings.",
+            "The token needs the permission Administration: write (classic: repo, and the role Admin).",
+        ),
+        yes="Make it",
+        no="Stop",
+    )
+    if not context.approvals.everything and await context.ask(question) is not True:
+        raise BadInputError(
+            f"{repository} has no environment {name}, and it was not made: nothing was sent.",
+            "Run with --yes to have it made, make it on GitHub, or go without: --set github_environment=",
+        )
+    context.command("gh", "api", "-X", "PUT", f"repos/{repository}/environments/{name}")
+    made = await api.create_environment(repository, name)
+    context.say(f"The environment {made.name} was made in {repository}, without protection rules.")
+    return made.name
 
 
 async def _repository(context: Context) -> str:
@@ -115,96 +200,23 @@ async def _repository(context: Context) -> str:
     return typed
 
 
-async def _check_destination(context: Context, repository: str) -> None:
-    """Ask before a secret goes where only a file of the repository, or a remote's unusual host, says it should.
-
-    Raises:
-        BadInputError: nobody agreed.
-    """
-    url = context.answers.github_api_url
-    context.say(f"To {repository} at {url}.")
-    origins, detected = context.project.resolved.origins, context.project.layers[-1]
-    doubts = []
-    if not github.is_githubs_own(url) and origins["github_api_url"].source not in _BY_THE_PERSON:
-        doubts.append(f"The API {url} is not GitHub's own; it is named {origins['github_api_url']}.")
-    remote = detected.get("github_repository", ("", None))[0]
-    if origins["github_repository"].source == "file" and repository != remote:
-        doubts.append(f"The repository {repository} is named by ecrwiz.toml; the git remote is {remote or 'none'}.")
-    if not doubts:
-        return
-    question = Question(
-        context.step,
-        "confirm",
-        f"Send the CI secret to {repository} at {url}?",
-        tuple(doubts),
-        yes="Send it",
-        no="Stop",
-    )
-    if await context.ask(question) is not True:
-        raise BadInputError(
-            f"{doubts[0]} The CI secret was not sent there.",
-            f"If it is right, name it yourself: ecrwiz run github --set github_repository={repository} "
-            f"--set github_api_url={url}",
-        )
-
-
-async def open_github(context: Context) -> GitHub:
-    """GitHub's API with the first token that is found, or that the person types.
-
-    Raises:
-        MissingToolError: there is no token.
-    """
-    url = context.answers.github_api_url
-    chosen = context.project.resolved.origins["github_api_url"].source in _BY_THE_PERSON
-    found = await github.find_token(
-        context.tools.environ, url, context.tools.keychain.read, context.paths.root, chosen=chosen
-    )
-    if found is not None:
-        token, source = found
-        context.say(f"GitHub token: from {source}.")
-        return GitHub(url, context.tools.redact.add(token))
-    question = Question(
-        context.step,
-        "secret",
-        f"A token for {url} that may write secrets and variables of the repository",
-        (
-            "None was found in GH_TOKEN, GITHUB_TOKEN, `gh auth token` or the keyring.",
-            "Fine-grained: repository permissions Secrets and Variables, read and write. Classic: scope repo.",
-            "It is used for this run only and written nowhere.",
-        ),
-        yes="Use it",
-        no="Stop",
-    )
-    reply = await context.ask(question)
-    if isinstance(reply, Secret) and reply:
-        return GitHub(url, context.tools.redact.add(reply))
-    raise MissingToolError(
-        "There is no GitHub token: GH_TOKEN and GITHUB_TOKEN are not set, and `gh auth token` and the keyring "
-        "have none.",
-        "Log in with `gh auth login`, or set GH_TOKEN, and run: ecrwiz run github",
-    )
-
-
-async def _read_back(context: Context, api: GitHub, repository: str, variables: dict[str, str]) -> None:
-    secrets, there = await api.list_secrets(repository), await api.list_variables(repository)
-    missing = [name for name in SECRETS if name not in secrets]
-    missing += [name for name, value in variables.items() if there.get(name) != value]
-    if missing:
-        raise ToolFailedError(f"GitHub does not list {', '.join(missing)} after the export.", "Run github again.")
-    context.say(f"{repository} has the secrets {', '.join(SECRETS)} and the variables {', '.join(variables)}.")
-
-
 async def _inputs(view: View) -> dict[str, str]:
-    made, kept = view.find(ProvisionResult), view.find(CredentialsResult)
-    return {
-        "repository on GitHub": view.answers.github_repository,
-        "GitHub's API": view.answers.github_api_url,
+    made, kept, answers = view.find(ProvisionResult), view.find(CredentialsResult), view.answers
+    inputs = {
+        "repository on GitHub": answers.github_repository,
+        "GitHub's API": answers.github_api_url,
         "access key": kept.access_key_id if kept else "",
         "registry": f"{made.ecr_repo_url}/{made.ecr_repo_path}" if made else "",
         "region": made.aws_region if made else "",
         "account": made.account if made else "",
-        "public build variables": json.dumps(dict(view.answers.build_args), sort_keys=True),
+        "public build variables": json.dumps(dict(answers.build_args), sort_keys=True),
     }
+    if answers.github_environment:
+        inputs["environment"] = answers.github_environment
+    if answers.has_role:
+        inputs["CI identity"] = answers.ci_identity
+        inputs["role"] = made.ci_role_arn if made else ""
+    return inputs
 
 
 STEP = Step(
