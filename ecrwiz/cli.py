@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a step failed, 2 bad input, 3 a tool or service is missing
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from ecrwiz import __version__
+from ecrwiz.completion_command import completion
 from ecrwiz.config_command import config
 from ecrwiz.crash import crash_file
 from ecrwiz.credentials_command import credentials
@@ -22,21 +24,35 @@ from ecrwiz.door import Door, alone, also_here, answers_option, json_option, ope
 from ecrwiz.export_command import export
 from ecrwiz.model.errors import BadInputError, EcrwizError
 from ecrwiz.model.redact import plain
-from ecrwiz.trust_command import trust
+from ecrwiz.trust_command import change_to_oidc, trust
 from ecrwiz.verify_command import verify
 
 if TYPE_CHECKING:
     from ecrwiz.flow.context import Approvals
     from ecrwiz.flow.events import StepId
+    from ecrwiz.flow.project import Project
 
 __all__ = ["main"]
 
-_STEPS = ("render", "build", "smoke-test", "provision", "push", "credentials", "verify", "github")
+_CHAIN = ("render", "build", "smoke-test", "provision", "push", "credentials", "verify", "github")
+_STEPS = (*_CHAIN, "rehearse", "retire-key")
 _T = TypeVar("_T")
+_ENVIRONMENT = """\b
+Environment (docs/command-line.md has all of it):
+  AWS_PROFILE, AWS_REGION   your own AWS credentials, as for the AWS CLI
+  DOCKER_HOST               which Docker engine
+  GH_TOKEN, GITHUB_TOKEN    a token for GitHub
+  ECRWIZ_<ANSWER>           an answer, such as ECRWIZ_REGION
+  ECRWIZ_CONFIG             your settings file
+  ECRWIZ_STATE_DIR          where journal and logs go
+  ECRWIZ_READ_ONLY          same as --read-only
+  NO_COLOR                  no colours
+"""
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    _dump_no_core()
     try:
         code = commands.main(standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -58,6 +74,14 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _dump_no_core() -> None:
+    """Let no crash, nor a SIGQUIT, write this process's memory into a file: a secret may be in it."""
+    import resource
+
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
 def _tell(error: EcrwizError) -> int:
     """Say why nothing could be begun, to a person and, with `--json`, to a program; give the exit code."""
     if "--json" in sys.argv[1:]:
@@ -70,20 +94,31 @@ def _tell(error: EcrwizError) -> int:
     return error.exit_code
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_ENVIRONMENT)
 @click.option("-C", "--project", "root", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
               help="The application's folder (default: this one).")  # fmt: skip
+@click.option("--profile", metavar="NAME", default="",
+              help="The AWS profile, instead of AWS_PROFILE or the one chosen for the folder.")  # fmt: skip
 @click.option("--sandbox", is_flag=True, help="Try everything against stand-ins on this machine; no AWS account.")
 @click.option("--keep-sandbox", is_flag=True, envvar="ECRWIZ_KEEP_SANDBOX",
               help="Leave the sandbox running at the end, for the next command.")  # fmt: skip
+@click.option(
+    "--read-only", is_flag=True, envvar="ECRWIZ_READ_ONLY", help="Only look: nothing is run, written or sent."
+)
+@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal, for this time.")
 @click.version_option(__version__, prog_name="ecrwiz")
 @click.pass_context
-def commands(context: click.Context, root: Path, *, sandbox: bool, keep_sandbox: bool) -> int:
+def commands(
+    context: click.Context, root: Path, profile: str, *,
+    sandbox: bool, keep_sandbox: bool, read_only: bool, no_mouse: bool,
+) -> int:  # fmt: skip
     """Take a Node application to a private ECR repository, with a CI identity that can only push there.
 
     Without a command the wizard opens.
     """
-    context.obj = door = Door(root.absolute(), sandbox or keep_sandbox, keep_sandbox)
+    context.obj = door = Door(root.absolute(), sandbox or keep_sandbox, keep_sandbox, profile)
+    if read_only:
+        os.environ["ECRWIZ_READ_ONLY"] = "1"
     if context.invoked_subcommand is not None:
         return 0
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -95,7 +130,7 @@ def commands(context: click.Context, root: Path, *, sandbox: bool, keep_sandbox:
         project = asyncio.run(open_at(door, ()))
         from ecrwiz.app import EcrwizApp
 
-        return EcrwizApp(project, "sandbox" if door.sandbox else "").run() or 0
+        return EcrwizApp(project, "sandbox" if door.sandbox else "").run(mouse=not no_mouse) or 0
 
 
 _import_option = click.option(
@@ -109,6 +144,10 @@ _import_option = click.option(
 @click.option("--force", is_flag=True, help="Run steps though they are fresh.")
 @click.option("--on-conflict", type=click.Choice(("mine", "new", "both")), default=None,
               help="Whose text a file gets that you and ecrwiz both changed; both: with conflict markers.")  # fmt: skip
+@click.option("--replace", "replaced", multiple=True, metavar="NAME",
+              help="Replace this secret or variable on GitHub, whoever set it; may be repeated.")  # fmt: skip
+@click.option("--keep", "kept", multiple=True, metavar="NAME",
+              help="Leave this secret or variable on GitHub as it is; may be repeated.")  # fmt: skip
 @_import_option
 @answers_option
 @json_option
@@ -118,6 +157,8 @@ def run(
     steps: tuple[str, ...],
     sets: tuple[str, ...],
     on_conflict: str | None,
+    replaced: tuple[str, ...],
+    kept: tuple[str, ...],
     *,
     imports: bool,
     yes: bool,
@@ -126,13 +167,17 @@ def run(
 ) -> int:
     """Run some steps, or everything that is not fresh.
 
-    The steps: render, build, smoke-test, provision, push, credentials, verify, github.
+    The steps: render, build, smoke-test, provision, push, credentials, verify, github. Without a name these are done;
+    rehearse, which tries the workflow on a branch of its own, and retire-key only by name.
     """
     from ecrwiz.flow.context import Approvals
     from ecrwiz.flow.events import StepId
 
     wanted = tuple(StepId(step) for step in steps)
-    approvals = Approvals(everything=yes, on_conflict=on_conflict or "", imports=imports)
+    entries = dict.fromkeys(replaced, "replace") | dict.fromkeys(kept, "keep")
+    if both := set(replaced) & set(kept):
+        raise BadInputError(f"{', '.join(sorted(both))} cannot be both replaced and kept.", "Say one of the two.")
+    approvals = Approvals(everything=yes, on_conflict=on_conflict or "", imports=imports, entries=entries)
     with world(door, build=not wanted or StepId.BUILD in wanted):
         return alone(_run(door, wanted, sets, approvals, force=force, as_json=as_json))
 
@@ -177,7 +222,10 @@ def detect(door: Door, *, as_json: bool) -> int:
 @json_option
 @click.pass_obj
 def destroy(door: Door, confirm: str, sets: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
-    """Remove everything that ecrwiz made outside this folder."""
+    """Remove all that ecrwiz made outside this folder.
+
+    Files that `ecrwiz export` wrote go too, this folder's among them, while they are still as ecrwiz made them.
+    """
     with world(door):
         return alone(_destroy(door, confirm, sets, yes=yes, as_json=as_json))
 
@@ -207,7 +255,20 @@ async def _run(
     end = await drive(project, wanted, approvals, force=force, as_json=as_json)
     if end.exit_code == 0 and not as_json and not wanted:
         print_receipt(project)
+        if _may_rehearse(project):
+            click.echo("\nSee the workflow run before it is on your default branch: ecrwiz run rehearse")
     return end.exit_code
+
+
+def _may_rehearse(project: Project) -> bool:
+    """Whether a rehearsal was never tried, and could succeed: a role trusts its branch only in an environment."""
+    from ecrwiz.flow.events import Status, StepId
+
+    answers, exported = project.answers, project.journal.get(StepId.GITHUB)
+    fitting = answers.workflow == "yes" and (answers.has_key or bool(answers.github_environment))
+    return (
+        fitting and exported is not None and exported.status is Status.OK and not project.journal.get(StepId.REHEARSE)
+    )
 
 
 async def _status(door: Door, sets: tuple[str, ...], *, as_json: bool) -> int:
@@ -248,5 +309,7 @@ async def _destroy(door: Door, confirm: str, sets: tuple[str, ...], *, yes: bool
     return end.exit_code
 
 
-for command in (config, doctor, credentials, export, trust, verify):
+for command in (verify, change_to_oidc):  # `ecrwiz verify` is there by itself, too
+    credentials.add_command(command)
+for command in (completion, config, doctor, credentials, export, trust, verify):
     commands.add_command(command)

@@ -10,6 +10,7 @@ from dataclasses import fields
 import click
 
 from ecrwiz import keymap
+from ecrwiz.actions import SCOPES, in_scope
 from ecrwiz.flow import preferences
 from ecrwiz.model.preferences import EXPLAIN, check_theme
 
@@ -42,6 +43,18 @@ def validate() -> int:
     check_theme(found.preferences.theme, found.origins.get("theme", str(found.path)))
     keymap.check(found.preferences.keymap, str(found.path))
     click.echo(f"{found.path} can be used." if found.exists else f"There is no {found.path}; the defaults hold.")
+    return 0
+
+
+@config.command()
+def keys() -> int:
+    """Print every key of the wizard, screen by screen, with your own keys in force."""
+    mine = keymap.check(preferences.load(os.environ).preferences.keymap, str(preferences.config_path(os.environ)))
+    for scope, title in SCOPES.items():
+        click.echo(title)
+        for action in in_scope(scope):
+            shown = " ".join(keymap.key_text(key) for key in keymap.keys_of(action, mine))
+            click.echo(f"  {shown:<11} {action.id:<24} {action.explain}")
     return 0
 
 

@@ -210,14 +210,28 @@ def _prompt(question: Question) -> Reply:
 
 
 async def drive(
-    project: Project, wanted: tuple[StepId, ...], approvals: Approvals, *, force: bool, as_json: bool
+    project: Project,
+    wanted: tuple[StepId, ...],
+    approvals: Approvals,
+    *,
+    force: bool,
+    as_json: bool,
+    reporter: Reporter | None = None,
 ) -> RunFinished:
     """Run with a reporter on standard output, questions on the terminal, and signals that cancel in good order.
+
+    Args:
+        project: the project.
+        wanted: the steps.
+        approvals: what the person agreed to beforehand.
+        force: run them though they are fresh.
+        as_json: tell events as JSON.
+        reporter: takes the events instead; nobody is asked anything then.
 
     Raises:
         EcrwizError: the run could not begin.
     """
-    reporter = Json() if as_json else Plain()
+    reporter = reporter or (Json() if as_json else Plain())
 
     def listen(event: Event) -> None:
         try:

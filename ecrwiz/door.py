@@ -29,6 +29,7 @@ class Door:
     root: Path
     sandbox: bool
     keep: bool
+    profile: str = ""
 
 
 def answers_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,12 +45,15 @@ def also_here(function: Callable[..., Any]) -> Callable[..., Any]:
         door: Door = context.obj
         if parameter.name == "root" and value is not None:
             door.root = value.absolute()
+        elif parameter.name == "profile":
+            door.profile = value or door.profile
         elif value:
             door.sandbox = True
             door.keep = door.keep or parameter.name == "keep_sandbox"
 
     quiet: dict[str, Any] = {"hidden": True, "expose_value": False, "callback": note}
     function = click.option("-C", "--project", "root", type=click.Path(path_type=Path), **quiet)(function)
+    function = click.option("--profile", metavar="NAME", **quiet)(function)
     for name in ("--sandbox", "--keep-sandbox"):
         function = click.option(name, is_flag=True, **quiet)(function)
     return function
@@ -113,4 +117,4 @@ async def open_at(door: Door, sets: tuple[str, ...]) -> Project:
         if not equals:
             raise BadInputError(f"--set {item} is not of the form KEY=VALUE.", "--set port=3000 would work.")
         flags[name.strip().replace("-", "_")] = value
-    return await open_project(door.root, flags, os.environ)
+    return await open_project(door.root, flags, os.environ, door.profile)

@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from ecrwiz.console import failure_lines, glyph
+from ecrwiz.flow import cost, policy_words
+from ecrwiz.flow.custody import reminder
 from ecrwiz.flow.preview import Preview, preview
 from ecrwiz.flow.project import Project
 from ecrwiz.flow.runbook import STEPS, StepState, survey
@@ -44,7 +46,8 @@ async def print_status(project: Project, *, as_json: bool) -> int:
     found = await survey(project)
     if as_json:
         values = {k: {"value": v, "from": str(project.resolved.origins[k])} for k, v in project.resolved.values.items()}
-        _print_json({"answers": values, "steps": [_step(state) for state in found.values()]})
+        steps = [_step(state) for state in found.values()]
+        _print_json({"answers": values, "steps": steps, "warnings": [one for one in (reminder(project),) if one]})
         return 0
     click.echo(f"{answers.project_id} ({answers.env}) in {answers.region}: {answers.repository_name}")
     for state in found.values():
@@ -52,6 +55,8 @@ async def print_status(project: Project, *, as_json: bool) -> int:
         click.echo(f"{glyph(state.status)} {state.status:<9} {state.step:<11} {STEPS[state.step].title}{reason}")
     if project.journal.unreadable:
         click.echo(project.journal.unreadable)
+    if sentence := reminder(project):
+        click.echo(f"! {sentence}")
     return 0
 
 
@@ -73,6 +78,7 @@ async def print_plan(project: Project, *, imports: bool, run_programs: bool, as_
         _print_existing(found)
         _print_files(found.files)
         _print_terraform(found)
+        _print_meaning(project, found)
     if found.clash:
         return found.clash.exit_code
     return found.problem.exit_code if found.problem else 0
@@ -111,6 +117,16 @@ def _print_terraform(found: Preview) -> None:
         click.echo(f"Terraform: {found.plan}.")
     for line in failure_lines(found.problem) if found.problem else ():
         click.echo(plain(line), err=True)
+
+
+def _print_meaning(project: Project, found: Preview) -> None:
+    """What the plan's policies allow, and what all of it costs."""
+    for holder, words, _ in policy_words.by_holder(found.plan):
+        click.echo(plain(f"{holder or 'The CI identity'}:"))
+        for line in (*(f"! {line}" for line in words.beware), *words.may, *words.cannot):
+            click.echo(plain(f"  {line}"))
+    price = cost.estimate(project.answers, cost.image_size(project))
+    click.echo(f"Cost: {price.summary}; {price.lines[0].what} {price.lines[0].why}. {price.compared}".rstrip())
 
 
 def print_inventory(lines: tuple[str, ...], *, as_json: bool) -> None:
