@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
 import os
 import signal
 import threading
@@ -21,7 +22,7 @@ from ecrwiz import keymap
 from ecrwiz.actions import in_scope
 from ecrwiz.crash import crash_file
 from ecrwiz.flow import preferences
-from ecrwiz.flow.events import Asked, Event, Question, Reply, StepFinished
+from ecrwiz.flow.events import Asked, Event, Question, Reply, RunStarted, StepFinished
 from ecrwiz.flow.project import Project
 from ecrwiz.model.errors import EcrwizError
 from ecrwiz.screens.base import Page
@@ -87,9 +88,18 @@ class EcrwizApp(CopyingApp):
         """Catch the signals that end a program, and show Home."""
         if not self.is_headless:
             self._catch_signals()
+            self.call_after_refresh(self.settle)
         self._apply_settings()
         self.session.events.subscribe(self, self._heard, immediate=True)
         self.push_screen(MenuScreen(self.session))
+
+    def settle(self) -> None:
+        """Take what is there by now out of the garbage collector's hands.
+
+        Its full rounds go through every object, modules and their functions too, and take as long as 150 ms; then a
+        key waits. What was made later, it still looks after.
+        """
+        gc.freeze()
 
     def _apply_settings(self) -> None:
         wanted = self.settings.preferences
@@ -143,7 +153,9 @@ class EcrwizApp(CopyingApp):
 
     def _heard(self, events: tuple[Event, ...]) -> None:
         for event in events:
-            if isinstance(event, Asked):
+            if isinstance(event, RunStarted) and not self.is_headless:
+                self.settle()
+            elif isinstance(event, Asked):
                 self._questions.append(event.question)
             elif isinstance(event, StepFinished):
                 self._forget(event)

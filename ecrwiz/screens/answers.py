@@ -1,21 +1,25 @@
-"""The form: every answer with where it came from, checked while it is typed."""
+"""The form: every answer with where it came from, checked while it is typed, and what the answers lead to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual import on
-from textual.containers import VerticalScroll
-from textual.content import Content
+from textual import on, work
+from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
-from ecrwiz.model import validation
-from ecrwiz.model.answers import BUILD_ARG, CHOICES, Origin, Resolved, check_field, resolve
+from ecrwiz.flow import outlook
+from ecrwiz.model.answers import Origin, Resolved, check_field, resolve
 from ecrwiz.model.errors import EcrwizError
+from ecrwiz.screens.answers_fields import PROFILE, fields
+from ecrwiz.screens.answers_preview import AnswersPreview, short
+from ecrwiz.screens.answers_profile import ProfilePicker
 from ecrwiz.screens.base import Page, bindings
 from ecrwiz.screens.session import Session
-from ecrwiz.widgets.field import ChoiceField, Field, PickField, TextField
+from ecrwiz.widgets.field import Field
+from ecrwiz.widgets.put import put
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
@@ -23,23 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswersScreen"]
 
-_LABELS: Final[Mapping[str, tuple[str, str]]] = {
-    "project_id": ("Project id", "Names the repository and the CI user."),
-    "app": ("App", "The last part of the repository's name."),
-    "env": ("Environment", "Such as dev or prod; part of the CI user's name."),
-    "region": ("AWS region", "Type a part of a code, such as eu or west, for a list."),
-    "port": ("Port", "Where the container listens when PORT is not set."),
-    "strategy": ("Dockerfile", "multi-stage builds in Docker; article copies your build; own keeps yours."),
-    "platform": ("Platform", "What the servers run on that will pull the image."),
-    "github_repository": ("GitHub", "OWNER/NAME that gets the secrets; empty for none."),
-}
-_FURTHER: Final[Mapping[str, tuple[str, str]]] = {
-    "health_path": ("Health path", "What the image is asked for when it is tried."),
-    "workflow": ("Workflow", "Write a GitHub workflow that builds and pushes."),
-    "ecs_deploy": ("ECS deploy", "Let CI bring each image into an ECS service."),
-    "tag_mutability": ("Image tags", "Whether a tag may move to another image."),
-    "infra_layout": ("Terraform in", "infra; beside your own in infra/ecrwiz; reuse your provider."),
-}
+_REST: Final = 0.15  # seconds without a key before it is told anew what the answers lead to
 
 
 class _Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
@@ -52,11 +40,13 @@ class AnswersScreen(Page[bool]):
     SCOPE = "answers"
     TITLE_TEXT = "Answers"
     BINDINGS: ClassVar[list[BindingType]] = bindings("answers")
-    AUTO_FOCUS = "TextField Input"
+    AUTO_FOCUS = "#field-project_id Input"
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._resolved = session.project.resolved
+        self._picker = ProfilePicker(session.project)
+        self._tag: str | None = None
 
     def title_text(self) -> str:
         """The folder tells whose answers these are."""
@@ -64,45 +54,22 @@ class AnswersScreen(Page[bool]):
 
     def body(self) -> Iterable[Widget]:
         """All fields, and what is made of them."""
-        with _Fields(id="fields"):
-            for name, (label, hint) in _LABELS.items():
-                yield self._field(name, label, hint)
-            yield Static("Further answers", classes="fields--head", markup=False)
-            for name, (label, hint) in _FURTHER.items():
-                yield self._field(name, label, hint)
-            yield from self._public_fields()
+        with Horizontal(id="form"):
+            with _Fields(id="fields"):
+                yield self._picker
+                yield from fields(self.session.project, self.session.draft)
+            yield AnswersPreview(id="outlook")
         yield Static(id="names")
-
-    def _public_fields(self) -> Iterable[Widget]:
-        """A field for each variable that the build bakes into what browsers get."""
-        app = self.session.project.app
-        if app is None or not app.public_variables:
-            return
-        yield Static("Public: baked into the image, for everybody to read", classes="fields--head", markup=False)
-        for variable in app.public_variables:
-            field = self._field(BUILD_ARG + variable.name, variable.name, f"Public; used in {variable.where}.")
-            field.add_class("-public")
-            yield field
-
-    def _field(self, name: str, label: str, hint: str) -> Field:
-        saved = self._resolved.values.get(name, "")
-        value = self.session.draft.get(name, saved)
-        origin = "you" if value != saved else _origin_text(self._resolved.origins.get(name))
-        if name == "region":
-            regions = sorted(self.session.project.regions)
-            return PickField(name, label, value, options=regions, origin=origin, hint=hint)
-        words = CHOICES.get(name)
-        if words:
-            return ChoiceField(name, label, value, words=words, origin=origin, hint=hint)
-        return TextField(name, label, value, origin=origin, hint=hint)
 
     def on_mount(self) -> None:
         """Check what is there already."""
-        super().on_mount()
         self._check()
 
+    def _answer_fields(self) -> list[Field]:
+        return [field for field in self.query(Field) if field.field_name != PROFILE]
+
     def _values(self) -> dict[str, str]:
-        return {field.field_name: field.value.strip() for field in self.query(Field)}
+        return {field.field_name: field.value.strip() for field in self._answer_fields()}
 
     def _resolve(self) -> Resolved:
         mine = {name: (value, Origin("you")) for name, value in self._values().items()}
@@ -111,35 +78,52 @@ class AnswersScreen(Page[bool]):
     @on(Field.Changed)
     def _on_changed(self, event: Field.Changed) -> None:
         name = event.field.field_name
+        if name == PROFILE:
+            return
         if event.value == self._resolved.values.get(name, ""):
             self.session.draft.pop(name, None)
         else:
             self.session.draft[name] = event.value
         self._check()
 
+    @on(ProfilePicker.Region)
+    def _on_region(self, event: ProfilePicker.Region) -> None:
+        """Another profile: its region comes first in the list, and into the field when the last one's stood there."""
+        event.apply(self.query_one("#field-region", Field))
+        self._check()
+
+    @on(ProfilePicker.Told)
+    def _on_told(self) -> None:
+        for field in self.query(Field):
+            field.stay_in_sight()
+        self._look_ahead()
+
     def _check(self) -> Resolved:
-        """Show what is wrong under each field, and the names under all of them."""
+        """Show what is wrong under each field, and tell anew what the answers lead to."""
         regions = self.session.project.regions
         resolved = self._resolve()
-        for field in self.query(Field):
+        mine = self._answer_fields()
+        for field in mine:
             field.show_problem(check_field(field.field_name, field.value.strip(), regions))
         together = resolved.problems.get("", "")
-        if together and not any(field.problem for field in self.query(Field)):
+        if together and not any(field.problem for field in mine):
             self.query_one("#field-project_id", Field).show_problem(together)
-        self._show_names()
+        self._look_ahead()
         return resolved
 
-    def _show_names(self) -> None:
-        fields = {field.field_name: field for field in self.query(Field)}
-        project, env, app = (
-            "…" if fields[name].problem else fields[name].value.strip() for name in ("project_id", "env", "app")
-        )
-        self.query_one("#names", Static).update(
-            Content(
-                f"Repository  {validation.repository_name(project, app)}\n"
-                f"CI user     {validation.ci_user_name(project, env)}"
-            )
-        )
+    @work(group="outlook", exclusive=True)
+    async def _look_ahead(self) -> None:
+        await asyncio.sleep(_REST)
+        project = self.session.project
+        if self._tag is None:
+            try:
+                self._tag = await outlook.tag(project)
+            except EcrwizError:
+                self._tag = ""  # the review says why
+        found = await outlook.look(project, self._values(), self._picker.account, self._tag)
+        if not self.gone:
+            self.query_one(AnswersPreview).show(found)
+            put(self.query_one("#names", Static), short(found))
 
     @on(Field.Submitted)
     def _on_submitted(self) -> None:
@@ -159,6 +143,7 @@ class AnswersScreen(Page[bool]):
             self.notify(next(iter(resolved.problems.values()), ""), severity="error", markup=False)
             return
         try:
+            self._picker.keep()
             if changed:
                 self.session.project.answer(changed)
             self.session.project.save_answers()
@@ -179,7 +164,3 @@ class AnswersScreen(Page[bool]):
     def action_back(self) -> None:
         """Go back; the draft is kept."""
         self.dismiss(False)
-
-
-def _origin_text(origin: Origin | None) -> str:
-    return str(origin) if origin else ""

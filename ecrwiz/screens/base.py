@@ -59,8 +59,8 @@ class Page(Screen[R], Generic[R]):
         return f"ecrwiz · {self.TITLE_TEXT}{which}"
 
     def _headline(self) -> str:
-        world = self.session.world
-        return f"{self.title_text()} · {world}" if world else self.title_text()
+        looks = "read-only" if self.session.project.tools.settings.read_only else ""
+        return " · ".join(part for part in (self.title_text(), self.session.world, looks) if part)
 
     def compose(self) -> ComposeResult:
         """Top line, body, footer."""
@@ -68,6 +68,15 @@ class Page(Screen[R], Generic[R]):
         yield from self.body()
         yield Footer(show_command_palette=False)
         yield TooSmall(MIN_WIDTH, MIN_HEIGHT)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it may draw itself: only in front.
+
+        Textual would let the screen under another one draw too, even an opaque one; once something in that changes,
+        both are drawn again and again for as long as they lie so. Coming back to the front draws everything anew.
+        """
+        return self.is_active
 
     @property
     def gone(self) -> bool:
@@ -95,6 +104,8 @@ class Page(Screen[R], Generic[R]):
         self._tick()
 
     def _tick(self) -> None:
+        if not self.is_active:
+            return
         self._bar.set_title(self._headline())
         self._bar.set_state(self._run_state())
         if self.session.busy:

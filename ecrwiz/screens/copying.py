@@ -42,9 +42,20 @@ class CopyingApp(App[int]):
         """Copy a secret; it is taken out of the clipboard again after 45 seconds, or when the wizard ends."""
         self._in_background(self._copy_secret(secret))
 
-    async def forget_secret(self) -> None:
-        """Take a secret that was copied out of the clipboard now."""
-        await self._board.forget()
+    @property
+    def secret_left(self) -> float | None:
+        """Seconds until a copied secret is taken out of the clipboard; None when none is there."""
+        return self._board.left
+
+    async def forget_secret(self) -> bool | None:
+        """Take a secret that was copied out of the clipboard now, one that is on its way there included.
+
+        Returns:
+            Whether the clipboard does not have it any more; None when no secret was copied.
+        """
+        if self._copying:
+            await asyncio.wait(self._copying)
+        return await self._board.forget()
 
     def _in_background(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 from textual import on, work
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -16,6 +13,7 @@ from textual.widgets import Input, Static
 from ecrwiz.flow.steps import destroy
 from ecrwiz.model.errors import EcrwizError
 from ecrwiz.screens.base import Page, bindings
+from ecrwiz.screens.removal import inventory_text
 from ecrwiz.widgets.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -46,7 +44,6 @@ class DestroyScreen(Page[tuple[str, ...]]):
 
     def on_mount(self) -> None:
         """Look at what exists."""
-        super().on_mount()
         self._look()
 
     @work(group="inventory", exclusive=True)
@@ -61,10 +58,7 @@ class DestroyScreen(Page[tuple[str, ...]]):
         if not found:
             self._show("Nothing that ecrwiz made is left here.")
             return
-        lines = Table.grid(padding=(0, 1))
-        for line in found:
-            lines.add_row(Text("-"), Text(line))
-        self._show(Group(Text("These will be removed for good:\n"), lines))
+        self._list()
         if self.gone:
             return
         self.query_one("#ask", Static).update(Content(f"Type {name} and press enter to remove all of it:"))
@@ -72,7 +66,16 @@ class DestroyScreen(Page[tuple[str, ...]]):
         typed.disabled = False
         typed.focus()
 
-    def _show(self, shown: str | Group) -> None:
+    def on_resize(self) -> None:
+        """Long lines are broken at the width."""
+        if self._found:
+            self._list()
+
+    def _list(self) -> None:
+        head = Content.styled("These will be removed for good:\n", "bold")
+        self._show(Content("\n").join([head, inventory_text(self._found, self.size.width - 6)]))
+
+    def _show(self, shown: str | Content) -> None:
         if self.gone:
             return
         self.query_one(Waiting).done()

@@ -51,7 +51,6 @@ class DetailsScreen(Page[None]):
 
     def on_mount(self) -> None:
         """Show them."""
-        super().on_mount()
         rows = [Row(str(number), (Cell(a, "muted"), Cell(b))) for number, (a, b) in enumerate(self._values)]
         self.query_one("#values", RowList).set_rows(rows)
         self._show_marked()

@@ -69,7 +69,6 @@ class DoctorScreen(Page[None]):
 
     def on_mount(self) -> None:
         """Begin to check."""
-        super().on_mount()
         self._examine()
 
     @work(group="doctor", exclusive=True)

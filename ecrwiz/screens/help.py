@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from rich.table import Table
-from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ecrwiz.actions import SCOPES, Action, in_scope
+from ecrwiz.actions import SCOPES, in_scope
 from ecrwiz.keymap import key_text, keys_of
+from ecrwiz.widgets.put import put
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
 __all__ = ["HelpScreen"]
 
+_KEYS: Final = 11
 _MORE: Final = (
     ("^q", "Quit, from inside a field too."),
     ("^c", "Copy the selection, or stop the run."),
@@ -43,31 +44,36 @@ class HelpScreen(ModalScreen[None]):
         self._keymap = keymap
 
     def compose(self) -> ComposeResult:
-        """A table of keys."""
+        """The keys."""
         with Vertical(classes="modal--box help"):
             yield Static(Content(f"Keys: {SCOPES.get(self._scope, 'this screen')}"), classes="modal--title")
             with VerticalScroll(classes="modal--body"):
-                yield Static(self._table(self._scope))
-                yield Static(Content(f"\n{SCOPES['app']}"), classes="modal--title")
-                yield Static(self._table("app"))
-                yield Static(_grid(_MORE))
+                yield Static(id="keys")
             yield Static("esc closes", classes="modal--hint", markup=False)
 
-    def _table(self, scope: str) -> Table:
-        return _grid((self._keys(action), action.explain) for action in in_scope(scope))
+    def on_resize(self) -> None:
+        """The sentences are broken at the width."""
+        self.call_after_refresh(self._show)
 
-    def _keys(self, action: Action) -> str:
-        return " ".join(key_text(key) for key in keys_of(action, self._keymap))
+    def _show(self) -> None:
+        width = self.query_one(".modal--body").size.width - 1  # a scroll bar may come
+        lines = [*_grid(self._rows(self._scope), width), Content(""), Content.styled(SCOPES["app"], "bold")]
+        put(self.query_one("#keys", Static), Content("\n").join([*lines, *_grid((*self._rows("app"), *_MORE), width)]))
+
+    def _rows(self, scope: str) -> list[tuple[str, str]]:
+        return [
+            (" ".join(key_text(key) for key in keys_of(action, self._keymap)), action.explain)
+            for action in in_scope(scope)
+        ]
 
     def action_close(self) -> None:
         """Close the help."""
         self.dismiss(None)
 
 
-def _grid(lines: Iterable[tuple[str, str]]) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
-    table.add_column(width=9, style="bold")
-    table.add_column(ratio=1)
-    for keys, sentence in lines:
-        table.add_row(Text(keys), Text(sentence))
-    return table
+def _grid(rows: Iterable[tuple[str, str]], width: int) -> Iterator[Content]:
+    """Keys, and beside them what they do. Broken by hand: a table of Rich is drawn several times to be measured."""
+    for keys, sentence in rows:
+        first, *rest = textwrap.wrap(sentence, max(20, width - _KEYS)) or [""]
+        yield Content.assemble((f"{keys:<{_KEYS}}", "bold"), first)
+        yield from (Content(" " * _KEYS + line) for line in rest)

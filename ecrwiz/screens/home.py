@@ -10,7 +10,7 @@ from textual import on, work
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
-from ecrwiz.flow import glance, runbook
+from ecrwiz.flow import custody, glance, runbook
 from ecrwiz.flow.events import CHAIN, Status, StepId
 from ecrwiz.flow.runbook import StepState
 from ecrwiz.keymap import shown_key
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Home"]
 
+_MORE: Final = {
+    "credentials": "CI identity", "github": "GitHub", "doctor": "doctor", "receipt": "receipt", "destroy": "destroy",
+}  # fmt: skip
 ASK_AGAIN_SECONDS: Final = 300.0
 ASK_AGAIN_AFTER_A_PROBLEM: Final = 30.0
 
@@ -65,7 +68,7 @@ class Home(Page[None]):
 
     def on_second(self) -> None:
         """The clocks go on."""
-        if self.is_current:
+        if self.is_active:
             self._show_steps()
             self._show_about()
 
@@ -84,7 +87,8 @@ class Home(Page[None]):
     @work(group="who", exclusive=True)
     async def ask_who(self, *, anew: bool = False) -> None:
         """Ask AWS who we are, unless that was asked a moment ago."""
-        region, age = self.session.project.resolved.values.get("region", ""), time.monotonic() - self._who.at
+        project, age = self.session.project, time.monotonic() - self._who.at
+        region = f"{project.resolved.values.get('region', '')} {project.tools.chosen.name}"
         known = self._who.at and age < (ASK_AGAIN_AFTER_A_PROBLEM if self._who.problem else ASK_AGAIN_SECONDS)
         if known and region == self._asked_for and not anew:
             return
@@ -125,7 +129,8 @@ class Home(Page[None]):
         if cut and not self.session.busy:
             key = shown_key("menu.run_all", self.session.keymap)
             return f"! An earlier run was cut off during {', '.join(cut)}. Press {key} to go on from there."
-        return ""
+        reminder = custody.reminder(project)
+        return f"! {reminder}" if reminder else ""
 
     def _state(self, step: StepId) -> StepState:
         """How a step stands now: as the run says while one is going on."""
@@ -169,10 +174,13 @@ class Home(Page[None]):
             return
         state, keymap = self._state(step), self.session.keymap
         keys = "  ".join(f"{shown_key(f'menu.{name}', keymap)} {name}" for name in self._can_show(state))
+        more = "  ".join(f"{shown_key(f'menu.{name}', keymap)} {word}" for name, word in _MORE.items())
+        keys = f"{keys}\n{more}" if keys else more
         put(self.query_one("#about-text", Static), about(state, keys))
         view = self.session.run.steps.get(step) if self.session.busy else None
         commands = view.commands if view and view.commands else state.record.commands if state.record else ()
-        put(self.query_one("#details-text", Static), details(state, commands, keys))
+        width = self.query_one("#details").size.width - 3  # padding, and a scroll bar that may come
+        put(self.query_one("#details-text", Static), details(state, commands, keys, width))
         if view is not None and view.began:
             self._show_tail(tuple(view.lines.lines[-60:]))
         else:

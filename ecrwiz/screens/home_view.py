@@ -15,11 +15,11 @@ from ecrwiz.flow.glance import Identity
 from ecrwiz.flow.project import Project
 from ecrwiz.flow.runbook import StepState
 from ecrwiz.model import results
+from ecrwiz.screens.pairs import LABEL, hanging, line, two_columns
 from ecrwiz.screens.words import ago_text, seconds_text, status_words, when_text
 
 __all__ = ["Who", "about", "details", "glance_text", "title"]
 
-_LABEL: Final = 10
 _ROOM_FOR_HINTS: Final = 110
 _SHOWN_COMMANDS: Final = 30
 
@@ -51,7 +51,7 @@ def glance_text(project: Project, who: Who, width: int) -> Content:
     account, identity = _who(who)
     half = max(30, width // 2)
     image = f"{built.image}:{built.tag}" if built else "not built yet"
-    if built and len(image) >= width - half - _LABEL:
+    if built and len(image) >= width - half - LABEL:
         image = f"tag {built.tag}"
     env = values.get("env", "?")
     pairs = [
@@ -59,23 +59,14 @@ def glance_text(project: Project, who: Who, width: int) -> Content:
         ("Region", values.get("region", "?"), "Identity", identity),
         ("GitHub", values.get("github_repository") or "no repository", "Image", image),
     ]
-    lines = [Content.assemble(*_pair(a, b, half), *_pair(c, d, width - half)) for a, b, c, d in pairs]
-    lines.append(Content.assemble(*_pair("Registry", uri if made else f"{name} (not made yet)", width)))
+    lines = two_columns(pairs, width)
+    lines.append(line("Registry", uri if made else f"{name} (not made yet)", width))
     if who.problem:
         hint = f" {who.hint}" if width >= _ROOM_FOR_HINTS else ""
-        lines.append(Content.assemble((f"{'AWS':<{_LABEL}}", "dim"), f"✗ {who.problem}{hint}"))
+        lines.append(line("AWS", f"✗ {who.problem}{hint}"))
     elif who.identity is not None and who.identity.is_root:
-        lines.append(
-            Content.assemble((f"{'AWS':<{_LABEL}}", "dim"), "! This is the account's root user: use another one.")
-        )
+        lines.append(line("AWS", "! This is the account's root user: use another one."))
     return Content("\n").join(lines)
-
-
-def _pair(label: str, value: str, width: int) -> Iterator[tuple[str, str] | str]:
-    room = max(1, width - _LABEL - 1)
-    text = value if len(value) <= room else f"{value[: room - 1]}…"
-    yield f"{label:<{_LABEL}}", "dim"
-    yield f"{text:<{width - _LABEL}}"
 
 
 def _who(who: Who) -> tuple[str, str]:
@@ -97,14 +88,14 @@ def about(state: StepState, keys: str) -> Content:
     return Content("\n").join(lines)
 
 
-def details(state: StepState, commands: Sequence[str], keys: str) -> Content:
-    """The marked step in full: how it stands, what it made, what was run."""
+def details(state: StepState, commands: Sequence[str], keys: str, width: int) -> Content:
+    """The marked step in full, in so many cells: how it stands, what it made, what was run."""
     lines = [Content.styled(title(state.step), "bold"), *(Content(line) for line in _facts(state, short=False))]
     if state.record and state.record.outputs:
         lines += [Content(""), Content.styled("Result", "bold")]
         values = glance.output_lines(state.record.outputs)
         room = min(20, max(len(label) for label, _ in values))
-        lines += [Content.assemble((f"  {label:<{room}}  ", "dim"), value) for label, value in values]
+        lines += [hanging(f"  {label:<{room}}  ", value, width) for label, value in values]
     if commands:
         lines += [Content(""), Content.styled("Commands", "bold")]
         lines += [Content.assemble(("  $ ", "dim"), command) for command in commands[-_SHOWN_COMMANDS:]]

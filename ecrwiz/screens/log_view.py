@@ -76,7 +76,6 @@ class LogScreen(Page[None]):
 
     def on_mount(self) -> None:
         """Begin to read."""
-        super().on_mount()
         self._read_on()
 
     @work(group="read", exclusive=True)

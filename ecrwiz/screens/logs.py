@@ -56,7 +56,6 @@ class LogsScreen(Page[None]):
 
     def on_mount(self) -> None:
         """Look which logs there are."""
-        super().on_mount()
         self._none.display = False
         self._look()
 

@@ -10,9 +10,11 @@ from ecrwiz.flow.events import CHAIN, Event, RunFinished, Status, StepFinished, 
 from ecrwiz.keymap import shown_key
 from ecrwiz.screens.answers import AnswersScreen
 from ecrwiz.screens.base import bindings
+from ecrwiz.screens.credentials import CredentialsScreen
 from ecrwiz.screens.destroy import DestroyScreen
 from ecrwiz.screens.details import DetailsScreen
 from ecrwiz.screens.doctor import DoctorScreen
+from ecrwiz.screens.github import GithubScreen
 from ecrwiz.screens.home import Home
 from ecrwiz.screens.log_view import LogScreen
 from ecrwiz.screens.logs import LogsScreen
@@ -37,7 +39,6 @@ class MenuScreen(Home):
 
     def on_mount(self) -> None:
         """Look how the steps stand; a first visit opens the form."""
-        super().on_mount()
         self._show()
         self.survey()
         self.ask_who()
@@ -52,14 +53,14 @@ class MenuScreen(Home):
 
     def on_run_events(self, events: tuple[Event, ...]) -> None:
         """The steps move; the end of a run is told when another screen is in front."""
-        if self.is_current:  # else it shows all anew when it comes to the front
+        if self.is_active:  # else it shows all anew when it comes to the front
             self._show_steps()
             if any(isinstance(event, StepStarted | StepFinished) for event in events):
                 self._show()
         for event in events:
             if isinstance(event, RunFinished):
                 self.survey()
-                if not isinstance(self.app.screen, RunScreen):
+                if not isinstance(self.app.screen, RunScreen) and self.session.end_seen != event.run:
                     self._tell_end(event)
 
     def _tell_end(self, end: RunFinished) -> None:
@@ -156,21 +157,28 @@ class MenuScreen(Home):
 
         self.app.push_screen(ReviewScreen(self.session), agreed)
 
-    def _start(self, steps: tuple[StepId, ...], *, force: bool, approvals: Approvals | None = None) -> None:
+    def _start(
+        self, steps: tuple[StepId, ...], *, force: bool, approvals: Approvals | None = None, leads_to: str = ""
+    ) -> None:
         if self.session.project.resolved.answers is None:
             self.open_answers(then_review=True)
         elif self.session.start(steps, force=force, approvals=approvals):
-            self.action_show_run()
+            self._watch(leads_to)
 
     def action_show_run(self) -> None:
         """Watch the run."""
-        self.app.push_screen(RunScreen(self.session), self._after_run)
+        self._watch()
+
+    def _watch(self, leads_to: str = "") -> None:
+        self.app.push_screen(RunScreen(self.session, leads_to), self._after_run)
 
     def _after_run(self, then: str | None) -> None:
         if then == "answers":
             self.open_answers(then_review=True)
         elif then == "receipt":
             self.action_receipt()
+        elif then == "destroy":
+            self.action_destroy()
 
     def action_log(self) -> None:
         """Open the marked step's last log."""
@@ -212,6 +220,14 @@ class MenuScreen(Home):
         """Check tools, credentials, keyring and GitHub."""
         self.app.push_screen(DoctorScreen(self.session))
 
+    def action_credentials(self) -> None:
+        """Look after the CI identity."""
+        self.app.push_screen(CredentialsScreen(self.session), self._after_run)
+
+    def action_github(self) -> None:
+        """Show what GitHub has and gets."""
+        self.app.push_screen(GithubScreen(self.session), self._after_run)
+
     def action_receipt(self) -> None:
         """Show what exists."""
         self.app.push_screen(ReceiptScreen(self.session))
@@ -227,6 +243,7 @@ class MenuScreen(Home):
 
         def typed(shown: tuple[str, ...] | None) -> None:
             if shown is not None:  # what was shown, and nothing else, is what they agreed to
-                self._start((StepId.DESTROY,), force=True, approvals=Approvals(everything=True, inventory=shown))
+                approvals = Approvals(everything=True, inventory=shown)
+                self._start((StepId.DESTROY,), force=True, approvals=approvals, leads_to="receipt")
 
         self.app.push_screen(DestroyScreen(self.session), typed)

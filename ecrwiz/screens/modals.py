@@ -18,7 +18,7 @@ from ecrwiz.model.redact import Secret
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-__all__ = ["ButtonsModal", "Choice", "QuestionModal", "TextModal", "question_modal"]
+__all__ = ["ButtonsModal", "Choice", "QuestionModal", "TextModal", "TypedModal", "question_modal"]
 
 _GAP: Final = 2  # columns before each button that stands in a row, as the style sheet says
 
@@ -62,7 +62,7 @@ class QuestionModal(ModalScreen[Reply]):
 
     def withdraw(self) -> None:
         """The question no longer matters: close it, at once or when it is in front again."""
-        if self.is_current:
+        if self.is_active:
             self.dismiss(None)
         else:
             self._withdrawn = True
@@ -169,6 +169,35 @@ class TextModal(QuestionModal):
         event.stop()
         if event.value:
             self.dismiss(Secret(event.value) if self._secret else event.value)
+
+
+class TypedModal(QuestionModal):
+    """Agreed to by typing a word out; gives True then, and None when declined.
+
+    Args:
+        title: the question.
+        body: what to know.
+        wanted: the word.
+        kept: the end of the sentence on another word, such as `nothing was removed`.
+    """
+
+    def __init__(self, title: str, body: Sequence[str], wanted: str, kept: str) -> None:
+        super().__init__(title, body)
+        self._wanted, self._kept = wanted, kept
+
+    def entry(self) -> ComposeResult:
+        """What to type, the input, and a word on what was typed."""
+        yield Static(Content(f"Type {self._wanted} and press enter; esc goes back."), classes="modal--hint")
+        yield Input(compact=True, classes="modal--input")
+        yield Static(classes="modal--note")
+
+    @on(Input.Submitted)
+    def _on_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.value.strip() == self._wanted:
+            self.dismiss(True)
+        else:
+            self.query_one(".modal--note", Static).update(Content(f"✗ That is not {self._wanted}; {self._kept}."))
 
 
 def question_modal(question: Question) -> QuestionModal:

@@ -1,57 +1,49 @@
-"""What a run would make: every file against what is there, and Terraform's plan. Nothing is made here."""
+"""What a run would make: every file against what is there, Terraform's plan, its cost. Nothing is made here."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on, work
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import ContentSwitcher, Static
+from textual.widgets import Static
 
-from ecrwiz.flow import preview
+from ecrwiz.flow import cost, preview
 from ecrwiz.flow.context import Approvals
+from ecrwiz.flow.cost import Cost
+from ecrwiz.flow.policy_words import Told, by_holder
 from ecrwiz.flow.preview import Preview
 from ecrwiz.flow.steps import render
 from ecrwiz.model.errors import EcrwizError
 from ecrwiz.model.redact import plain
-from ecrwiz.model.results import FileChange, Plan
+from ecrwiz.model.results import FileChange
 from ecrwiz.screens.base import Page, bindings
+from ecrwiz.screens.review_shown import Shown, lines
+from ecrwiz.screens.review_tree import DECISIONS, WRITTEN, nodes
 from ecrwiz.screens.session import Session
 from ecrwiz.widgets.diff_view import DiffView
-from ecrwiz.widgets.plan_list import PlanList
-from ecrwiz.widgets.row_list import Cell, Column, Row, RowList
+from ecrwiz.widgets.row_list import Column, RowList
+from ecrwiz.widgets.tree_list import TreeList
 from ecrwiz.widgets.waiting import Waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from textual import events
     from textual.binding import BindingType
     from textual.widget import Widget
 
 __all__ = ["ReviewScreen"]
 
-PLAN: Final = "terraform plan"
-FINDINGS: Final = "findings"
-
-_KINDS: Final = {
-    "new": ("+", "success", "is written"),
-    "added": ("+", "success", "lines are added"),
-    "updated": ("~", "success", "updated, untouched by you"),
-    "merged": ("~", "success", "merged, with a backup"),
-    "conflict": ("!", "error", ""),
-    "changed": ("~", "warning", ""),
-    "yours": ("=", "muted", "stays as you changed it"),
-    "removed": ("-", "warning", "removed, with a backup"),
-    "left": ("=", "muted", "not rendered any more, stays"),
-    "same": ("=", "muted", "stays as it is"),
-}
-_WRITTEN: Final = ("new", "added", "updated", "merged")
-_DECISIONS: Final = {
-    "mine": "kept (space: overwrite)",
-    "new": "overwritten, with a backup",
-    "both": "both, conflicts marked",
-}
+SIDE_BY_SIDE: Final = 120
+"""Columns of the terminal from which on two texts fit beside one another."""
+LIST_BESIDE: Final = 184
+"""Columns of the terminal from which on the list stands on the left."""
+_TALL: Final = 32
+_NOTE: Final = 27  # cells; the longest of the usual words, such as `overwritten, with a backup`
 
 
 class ReviewScreen(Page[Approvals | None]):
@@ -65,22 +57,28 @@ class ReviewScreen(Page[Approvals | None]):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._preview: Preview | None = None
+        self._cost: Cost | None = None
+        self._told: Told = ()
         self._decided: dict[str, str] = {}
+        self._beside = False
 
     def body(self) -> Iterable[Widget]:
-        """The list, what the marked row shows, and the sum."""
+        """The tree, what the marked row shows, and the sum."""
         yield Waiting("Comparing the files and asking Terraform for a plan", id="waiting")
         with Vertical(id="both"):
-            yield RowList(Column(1), Column(34), Column(8), Column(0), id="things")
-            with ContentSwitcher(initial="text", id="shown"):
-                yield DiffView(id="text")
-                yield PlanList(id="plan")
+            yield TreeList(Column(1), Column(0, middle=True), Column(8), Column(_NOTE), tree=1, id="things")
+            yield DiffView(id="shown")
         yield Static(id="sum")
 
     def on_mount(self) -> None:
         """Look."""
-        super().on_mount()
         self._look()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """What is set for the width is set anew."""
+        self.set_class(event.size.width >= LIST_BESIDE, "-side")
+        self._show_rows()
+        self.call_after_refresh(self._show_marked)
 
     @work(group="preview", exclusive=True)
     async def _look(self) -> None:
@@ -94,48 +92,43 @@ class ReviewScreen(Page[Approvals | None]):
                 self.query_one(Waiting).done()
                 self._sum(f"✗ {error.message} {error.hint}")
             return
+        answers = self.session.project.resolved.answers
+        price = cost.estimate(answers, cost.image_size(self.session.project)) if answers else None
+        told = await asyncio.to_thread(by_holder, found.plan)
         if self.gone:
             return
         self.query_one(Waiting).done()
-        self._preview = found
+        self._preview, self._cost, self._told = found, price, told
         before = self._decided
         self._decided = {file.path: before.get(file.path, "mine") for file in found.files if file.kind in render.ASKED}
         self.query_one("#both").display = True
         self._show_rows()
         self.query_one("#things", RowList).focus()
-        self._show_marked()
+        self.call_after_refresh(self._show_marked)
 
-    def _hear(self, lines: Sequence[str]) -> None:
+    def _hear(self, said: Sequence[str]) -> None:
         if self.gone:
             return
-        said = next((plain(line).strip() for line in reversed(lines) if plain(line).strip()), "")
-        self.query_one(Waiting).tell(said)
+        self.query_one(Waiting).tell(next((plain(line).strip() for line in reversed(said) if plain(line).strip()), ""))
 
     def _show_rows(self) -> None:
         found = self._preview
         if found is None:
             return
-        rows = [Row(FINDINGS, _finding_cells(found))] if _finding_lines(found) else []
-        rows.append(Row(PLAN, _plan_cells(found)))
-        rows += [Row(file.path, self._file_cells(file)) for file in found.files]
-        self.query_one("#things", RowList).set_rows(rows)
+        sentences = sum(len(words.may) + len(words.cannot) + len(words.beware) for _, words, _ in self._told)
+        tall = self.size.height >= _TALL
+        self.query_one(TreeList).set_nodes(nodes(found, self._decided, self._cost, sentences, tall=tall))
         self._sum(self._what_go_does(found))
 
     def _what_go_does(self, found: Preview) -> str:
         written = sum(word != "mine" for word in self._decided.values())
-        written += sum(file.kind in _WRITTEN for file in found.files)
+        written += sum(file.kind in WRITTEN for file in found.files)
         files = f"write {written} file{'' if written == 1 else 's'}" if written else "leave the files as they are"
         if found.plan is None:
             return f"Nothing is made yet. g will {files}; Terraform's plan is then shown before it is applied."
         changes = len(found.plan.changes)
         plan = f"make {changes} change{'' if changes == 1 else 's'} in AWS" if changes else "change nothing in AWS"
         return f"Nothing is made yet. g will {files} and {plan}."
-
-    def _file_cells(self, file: FileChange) -> tuple[Cell, ...]:
-        sign, tone, words = _KINDS.get(file.kind, ("?", "", ""))
-        decision = self._decided.get(file.path)
-        note = Cell(_DECISIONS[decision], "warning") if decision else Cell(words, "muted")
-        return (Cell(sign, tone), Cell(file.path), Cell(file.kind, tone), note)
 
     def _sum(self, text: str) -> None:
         self.query_one("#sum", Static).update(Content(text))
@@ -145,36 +138,19 @@ class ReviewScreen(Page[Approvals | None]):
         event.stop()
         self._show_marked()
 
-    def _show_marked(self) -> None:
+    @work(group="shown", exclusive=True)
+    async def _show_marked(self) -> None:
+        """Lay out what belongs to the marked row; on a thread, for a file may have thousands of lines."""
         found, key = self._preview, self.query_one("#things", RowList).key
-        if found is None:
+        if found is None or not key:
             return
-        switcher = self.query_one(ContentSwitcher)
-        if key == PLAN and found.plan is not None and found.plan.changes:
-            switcher.current = "plan"
-            self.query_one(PlanList).show_plan(found.plan)
-            return
-        switcher.current = "text"
-        self.query_one(DiffView).show_text(self._text(found, key))
-
-    def _text(self, found: Preview, key: str) -> str:
-        if key == PLAN:
-            if found.problem:
-                return f"Terraform could not plan.\n\n{found.problem.message}\n{found.problem.hint}"
-            return "Terraform would change nothing: everything exists as planned."
-        if key == FINDINGS:
-            width = max(40, self.size.width - 6)
-            return "\n".join(part for line in _finding_lines(found) for part in _wrapped(line, width))
-        file = next((file for file in found.files if file.path == key), None)
-        if file is None:
-            return ""
-        if file.kind == "left":
-            return f"{file.path} is rendered no longer, and you changed it: it stays. Remove it yourself."
-        if file.kind == "yours":
-            return f"{file.path} was changed by you alone since ecrwiz wrote it: it stays."
-        if self._decided.get(key) == "both":
-            return file.both or ""
-        return file.diff or f"{file.path} is the same as what would be written."
+        view = self.query_one(DiffView)
+        width = max(40, view.scrollable_content_region.width)
+        beside = width if self._beside and self.size.width >= SIDE_BY_SIDE else 0
+        shown = Shown(found, self._decided.get(key, ""), self._cost, self._told, width, beside)
+        laid_out = await asyncio.to_thread(lines, shown, key)
+        if not self.gone and self.query_one("#things", RowList).key == key:
+            view.show_lines(laid_out)
 
     def action_keep_or_overwrite(self) -> None:
         """Keep the marked file, overwrite it, or have both texts in it."""
@@ -183,7 +159,7 @@ class ReviewScreen(Page[Approvals | None]):
         if file is None or key not in self._decided:
             self.notify("Only a file that is there already and differs can be kept or overwritten.", markup=False)
             return
-        words = [word for word in _DECISIONS if word != "both" or file.both is not None]
+        words = [word for word in DECISIONS if word != "both" or file.both is not None]
         self._decided[key] = words[(words.index(self._decided[key]) + 1) % len(words)]
         self._show_rows()
         self._show_marked()
@@ -191,16 +167,27 @@ class ReviewScreen(Page[Approvals | None]):
     def _files(self) -> tuple[FileChange, ...]:
         return self._preview.files if self._preview else ()
 
+    def action_side_by_side(self) -> None:
+        """Show diffs in the other way."""
+        if not self._beside and self.size.width < SIDE_BY_SIDE:
+            self.notify("Side by side needs a terminal that is 120 columns wide.", markup=False)
+            return
+        self._beside = not self._beside
+        self._show_marked()
+
+    def action_wrap(self) -> None:
+        """Wrap long lines, or not."""
+        view = self.query_one(DiffView)
+        view.lay_out(wrap=not view.wrapped)
+
     def action_again(self) -> None:
         """Look again."""
         self._look()
 
     def action_other_pane(self) -> None:
-        """Move between the list and what it shows."""
+        """Move between the tree and what it shows."""
         things = self.query_one("#things", RowList)
-        switcher = self.query_one(ContentSwitcher)
-        shown = self.query_one(f"#{switcher.current}")
-        (shown if things.has_focus else things).focus()
+        (self.query_one(DiffView) if things.has_focus else things).focus()
 
     def action_go(self) -> None:
         """Agree to what is shown."""
@@ -221,62 +208,3 @@ class ReviewScreen(Page[Approvals | None]):
     def action_back(self) -> None:
         """Nothing is made."""
         self.dismiss(None)
-
-
-def _finding_lines(found: Preview) -> list[str]:
-    lines = [line for note in sorted(found.notes, key=lambda note: not note.warning) for line in note.lines]
-    lines += [f"! warning: Terraform may run a program on this machine: {line}." for line in found.programs]
-    return _clash_lines(found) + lines + [f"- {line}" for line in found.existing]
-
-
-def _clash_lines(found: Preview) -> list[str]:
-    if found.clash is None:
-        return []
-    lines = [f"! warning: {found.clash.message}"]
-    if not found.beside:
-        return [*lines, f"    {found.clash.hint}"]
-    return [
-        *lines,
-        "    Files and plan are shown as they would be beside it, in infra/ecrwiz.",
-        '    A run asks where they shall go; you can say it before, at "Terraform in" among the answers.',
-    ]
-
-
-def _wrapped(line: str, width: int) -> list[str]:
-    return textwrap.wrap(line, width, subsequent_indent="    ", replace_whitespace=False, drop_whitespace=False)
-
-
-def _finding_cells(found: Preview) -> tuple[Cell, ...]:
-    warnings = sum(note.warning for note in found.notes) + len(found.programs) + bool(found.clash)
-    tone = "warning" if warnings else "muted"
-    others = len(found.notes) + len(found.existing)
-    count = f"{warnings} warning{'' if warnings == 1 else 's'}" if warnings else f"{others} to know"
-    return (Cell("!" if warnings else "i", tone), Cell("Findings", "strong"), Cell("notes", tone), Cell(count, tone))
-
-
-def _plan_cells(found: Preview) -> tuple[Cell, ...]:
-    plan: Plan | None = found.plan
-    if plan is None:
-        note = found.problem.message if found.problem else ""
-        return (Cell("✗", "error"), Cell("Terraform plan", "strong"), Cell("none", "error"), Cell(note, "error"))
-    if not plan.changes:
-        return (Cell("=", "muted"), Cell("Terraform plan", "strong"), Cell("same", "muted"), Cell("no change", "muted"))
-    gone = plan.count("delete", "replace")
-    tone = "error" if gone else "success"
-    return (
-        Cell("±" if gone else "+", tone),
-        Cell("Terraform plan", "strong"),
-        Cell("plan", tone),
-        Cell(_counts(plan), tone),
-    )
-
-
-def _counts(plan: Plan) -> str:
-    """Terraform's sum without what is zero."""
-    counts = {
-        "to import": plan.count("import"),
-        "to add": plan.count("create", "replace"),
-        "to change": plan.count("update"),
-        "to destroy": plan.count("delete", "replace"),
-    }
-    return ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "other changes"

@@ -17,6 +17,7 @@ from ecrwiz.keymap import shown_key
 from ecrwiz.screens.base import Page, bindings
 from ecrwiz.screens.log_view import LogScreen
 from ecrwiz.screens.modals import ButtonsModal, Choice
+from ecrwiz.screens.removal import Removal
 from ecrwiz.screens.run_pane import StepPane, step_row
 from ecrwiz.screens.session import Session
 from ecrwiz.screens.words import clock_text, seconds_text
@@ -35,7 +36,12 @@ SIDE_BY_SIDE = 3
 
 
 class RunScreen(Page[str]):
-    """Gives what to do next: `answers`, `receipt`, or nothing."""
+    """Gives what to do next: `answers`, `receipt`, `destroy`, `leads_to`, or nothing.
+
+    Args:
+        session: the wizard's run and project.
+        leads_to: what a run that ended well gives by itself; one of the whole chain gives `receipt`.
+    """
 
     SCOPE = "run"
     TITLE_TEXT = "Run"
@@ -46,24 +52,24 @@ class RunScreen(Page[str]):
     ]
     AUTO_FOCUS = "#steps"
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, leads_to: str = "") -> None:
         super().__init__(session)
         self._pinned: StepId | None = None
+        self._panes: dict[StepId, StepPane] = {}
         self._leads_on = session.busy
+        self._leads_to = leads_to
 
     def body(self) -> Iterable[Widget]:
         """Steps, the failure, the panes, the last word."""
         yield StepList(head=False, id="steps")
         yield Static(id="failure")
+        yield Removal(self.session)
         yield TabLine(id="tabs")
-        with Horizontal(id="panes"):
-            for step in StepId:
-                yield StepPane(step)
+        yield Horizontal(id="panes")
         yield Static(id="end")
 
     def on_mount(self) -> None:
         """Show what there is already."""
-        super().on_mount()
         self._show()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -77,31 +83,37 @@ class RunScreen(Page[str]):
 
     def on_second(self) -> None:
         """The clocks go on."""
-        self._show_steps()
-        self._show_panes()
+        if self.is_active:
+            self._show_steps()
+            self._show_panes()
 
     def on_run_events(self, events: tuple[Event, ...]) -> None:
         """Show what happened; lines and progress come twenty times a second and change neither panes nor keys."""
-        if not self.is_current:
+        if not self.is_active:
             return
+        if self.session.run.end is not None:
+            self.session.end_seen = self.session.run.run
         if all(isinstance(event, Output | Progress | CommandShown) for event in events):
             self._show_steps()
             self._show_panes()
+            self.query_one(Removal).update_from_run()
         else:
             self._show()
 
     def _lead_on(self) -> None:
-        """A run of the whole chain that ended well leads to the receipt, once."""
+        """A run that ended well leads on, once: of the whole chain to the receipt, else to where it came from."""
         run = self.session.run
-        if not self._leads_on or run.end is None or not self.is_current:
+        if not self._leads_on or run.end is None or not self.is_active:
             return
         self._leads_on = False
-        if run.end.status is Status.OK and set(CHAIN) <= set(run.steps):
-            self.dismiss("receipt")
+        leads_to = self._leads_to or ("receipt" if set(CHAIN) <= set(run.steps) else "")
+        if run.end.status is Status.OK and leads_to:
+            self.dismiss(leads_to)
 
     def _show(self) -> None:
         self._show_steps()
         self._follow()
+        self.query_one(Removal).update_from_run()
         self._arrange(self.size.width)
         self._show_panes()
         self._show_failure()
@@ -112,10 +124,10 @@ class RunScreen(Page[str]):
     def _show_panes(self) -> None:
         """The panes in sight and the tabs; one that comes into sight later catches up then."""
         run, marked, now = self.session.run, self._marked(), time.monotonic()
-        shown = [step for step in run.steps if self._pane(step).display]
+        shown = [step for step in run.steps if step in self._panes and self._panes[step].display]
         several = len(shown) > 1
         for step in shown:
-            self._pane(step).update_from(run.steps[step], marked=several and step is marked)
+            self._panes[step].update_from(run.steps[step], marked=several and step is marked)
         tabs = [(step, f"{step} {clock_text(run.steps[step].elapsed(now))}") for step in self._tabs()]
         line = self.query_one("#tabs", TabLine)
         line.display = len(tabs) > 1 and not several
@@ -127,7 +139,15 @@ class RunScreen(Page[str]):
         return tuple(step for step in self.session.run.steps if step in self.session.run.running or step is marked)
 
     def _pane(self, step: StepId) -> StepPane:
-        return self.query_one(f"#pane-{step}", StepPane)
+        """A step's pane, made when it is looked at first: what a screen holds makes every question over it slower."""
+        pane = self._panes.get(step)
+        if pane is None:
+            pane = self._panes[step] = StepPane(step)
+            order = tuple(StepId)
+            after = [other for other in self._panes if order.index(other) > order.index(step)]
+            right = self._panes[min(after, key=order.index)] if after else None
+            self.query_one("#panes").mount(pane, before=right)
+        return pane
 
     def _show_steps(self) -> None:
         now = time.monotonic()
@@ -173,7 +193,7 @@ class RunScreen(Page[str]):
         shown = list(running[:SIDE_BY_SIDE]) if width >= WIDE else []
         if marked is not None and marked not in shown:
             shown = [marked, *shown[: SIDE_BY_SIDE - 1]] if self._pinned or not shown else shown
-        for step in StepId:
+        for step in {*shown, *self._panes}:
             pane = self._pane(step)
             pane.display = step in shown
             pane.set_class(step is marked and len(shown) > 1, "-marked")
@@ -232,7 +252,10 @@ class RunScreen(Page[str]):
         return True
 
     def action_retry(self) -> None:
-        """Run again what did not succeed."""
+        """Run again what did not succeed; what a destroy left is listed anew first."""
+        if self.session.inventory:
+            self.dismiss("destroy")
+            return
         self._pinned = None
         if self.session.retry():
             self._leads_on = True
@@ -307,8 +330,8 @@ class RunScreen(Page[str]):
     def action_scroll_log(self, lines: int) -> None:
         """Scroll the output of the marked step."""
         step = self._marked()
-        if step is not None:
-            self._pane(step).scroll_log(lines)
+        if step in self._panes:
+            self._panes[step].scroll_log(lines)
 
     def action_back(self) -> None:
         """Home; the run goes on."""

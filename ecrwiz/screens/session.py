@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Session", "Wish"]
 
 FLUSH_SECONDS: Final = 0.05
+LONGEST_FLUSH_SECONDS: Final = 0.5
+SHARE: Final = 4.0  # of five parts of the time, so many are left to keys when drawing is slow
 HURRY_SECONDS: Final = 15.0
 
 
@@ -49,6 +52,7 @@ class Session:
         run: the present or the last run.
         keymap: the person's own keys by action id.
         draft: field values that were typed in the form and not saved.
+        end_seen: the id of the run whose end was in front of the person.
         events: what happened, published at most twenty times a second; the state already holds it.
     """
 
@@ -59,12 +63,19 @@ class Session:
         self.engine = Engine(project, self._hear)
         self.run = RunState()
         self.draft: dict[str, str] = {}
+        self.end_seen: str | None = None
         self.events: Signal[tuple[Event, ...]] = Signal(app, "events")
         self._app = app
         self._task: asyncio.Task[None] | None = None
         self._wish: Wish | None = None
         self._waiting: list[Event] = []
         self._flushing = False
+        self._pause = FLUSH_SECONDS
+
+    @property
+    def inventory(self) -> tuple[str, ...]:
+        """What was shown before the present or last run, when that is a destroy."""
+        return (self._wish.approvals.inventory or ()) if self._wish and self._wish.approvals else ()
 
     @property
     def busy(self) -> bool:
@@ -157,20 +168,28 @@ class Session:
 
     def _failed(self, failure: Failure) -> None:
         self.run.problem = failure
-        self._waiting.append(RunFinished(self.run.run, Status.FAILED, 0.0, failure.exit_code))
+        end = RunFinished(self.run.run, Status.FAILED, 0.0, failure.exit_code)
+        self.run.apply(end)
+        self._waiting.append(end)
 
     def _hear(self, event: Event) -> None:
+        self.run.apply(event)  # at once: many lines taken in together would hold a key up
         self._waiting.append(event)
         if isinstance(event, Asked | RunFinished):
             self._flush()
         elif not self._flushing:
             self._flushing = True
-            self._app.set_timer(FLUSH_SECONDS, self._flush)
+            self._app.set_timer(self._pause, self._flush)
 
     def _flush(self) -> None:
         self._flushing = False
         events, self._waiting = tuple(self._waiting), []
-        for event in events:
-            self.run.apply(event)
         if events:
+            began = time.monotonic()
             self.events.publish(events)
+            self._app.screen.call_after_refresh(self._drawn, began)
+
+    def _drawn(self, began: float) -> None:
+        """On a slow machine draw less often, so that a key never waits behind a queue of drawings."""
+        cost = time.monotonic() - began
+        self._pause = min(LONGEST_FLUSH_SECONDS, max(FLUSH_SECONDS, SHARE * cost))

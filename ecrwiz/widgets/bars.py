@@ -8,6 +8,8 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
+from ecrwiz.widgets.put import put
+
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
@@ -35,11 +37,11 @@ class TopBar(Horizontal):
 
     def set_title(self, title: str) -> None:
         """Show another title."""
-        self._title.update(Content(title))
+        put(self._title, title, layout=False)
 
     def set_state(self, state: str) -> None:
         """Show how the run stands."""
-        self._state.update(Content(state))
+        put(self._state, state)
 
 
 class TooSmall(Static):

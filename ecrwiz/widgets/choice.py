@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
@@ -14,15 +15,26 @@ from textual.widget import Widget
 
 if TYPE_CHECKING:
     from textual import events
+    from textual.geometry import Size
 
 __all__ = ["Choice"]
 
+_AROUND: Final = 5  # cells beside a word: its dot and spaces
+
 
 class Choice(Widget, can_focus=True):
-    """Shows the words side by side; left, right, space and the mouse choose."""
+    """Shows the words side by side, in several rows where they need it; left, right, space and the mouse choose.
+
+    Args:
+        words: what can be chosen.
+        value: what is chosen at first; it is offered even when it is not among the words.
+        shown: how a word is shown when not as it is.
+        beside: cells of the same line that are not for the words.
+        id: the widget's.
+    """
 
     DEFAULT_CSS = """
-    Choice { height: 1; width: auto; color: $foreground; }
+    Choice { height: auto; width: auto; color: $foreground; }
     Choice > .choice--chosen { text-style: bold; color: $text-accent; }
     Choice:focus > .choice--chosen { background: $primary; color: $text; text-style: bold; }
     """
@@ -45,24 +57,49 @@ class Choice(Widget, can_focus=True):
     class Submitted(Message):
         """Enter was pressed."""
 
-    def __init__(self, words: Sequence[str], value: str, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self, words: Sequence[str], value: str, shown: Mapping[str, str] | None = None, *,
+        beside: int = 0, id: str | None = None,  # noqa: A002
+    ) -> None:  # fmt: skip
         super().__init__(id=id)
+        self._beside = beside
         self._words = tuple(words) if value in words else (*words, value)
+        self._shown = {word: (shown or {}).get(word, word) for word in self._words}
         self.set_reactive(Choice.value, value)
 
     def render(self) -> Text:
         """All words; the chosen one has the full dot."""
         chosen = self.get_component_rich_style("choice--chosen", partial=True)
-        line = Text(no_wrap=True, end="")
-        for word in self._words:
+        rows = [Text(no_wrap=True, end="") for _ in range(self._rows(self.size.width))]
+        for word, row, _ in self._places(self.size.width):
             here = word == self.value
-            line.append(f" {'●' if here else '○'} {word} ", chosen if here else Style.null())
-            line.append(" ")
-        return line
+            rows[row].append(f" {'●' if here else '○'} {self._shown[word]} ", chosen if here else Style.null())
+            rows[row].append(" ")
+        return Text("\n", end="").join(rows)
 
-    def get_content_width(self, container: object, viewport: object) -> int:  # noqa: ARG002
-        """Room for all words."""
-        return sum(len(word) + 5 for word in self._words)
+    def get_content_width(self, container: Size, viewport: Size) -> int:  # noqa: ARG002
+        """Room for all words in one row, or as much as there is."""
+        return min(sum(self._room(word) for word in self._words), max(20, container.width - self._beside))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+        """A row, or as many as the words need."""
+        return self._rows(width)
+
+    def _room(self, word: str) -> int:
+        return cell_len(self._shown[word]) + _AROUND
+
+    def _rows(self, width: int) -> int:
+        return max((row for _, row, _ in self._places(width)), default=0) + 1
+
+    def _places(self, width: int) -> Iterator[tuple[str, int, int]]:
+        """Each word, its row, and the cell where it begins."""
+        row = place = 0
+        for word in self._words:
+            room = self._room(word)
+            if place and place + room - 1 > width:  # the last cell is the space before the next word
+                row, place = row + 1, 0
+            yield word, row, place
+            place += room
 
     def notify_style_update(self) -> None:
         """The chosen word looks different when the cursor comes or goes."""
@@ -79,10 +116,8 @@ class Choice(Widget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Choose the word under the mouse."""
-        place = 0
-        for number, word in enumerate(self._words):
-            place += len(word) + 5
-            if event.x < place:
+        for number, (word, row, place) in enumerate(self._places(self.size.width)):
+            if event.y == row and place <= event.x < place + self._room(word):
                 self._choose(number)
                 return
 

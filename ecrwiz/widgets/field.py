@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from textual import events, on
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Label, OptionList, Static
+from textual.widgets import Input, Label, Static
 
 from ecrwiz.widgets.choice import Choice
 
@@ -18,7 +17,10 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.widget import Widget
 
-__all__ = ["ChoiceField", "Field", "PickField", "TextField"]
+__all__ = ["ChoiceField", "Field", "FixedField", "TextField"]
+
+
+_LABEL = 15  # cells of the label, as in the style sheet below
 
 
 class Field(Vertical):
@@ -34,7 +36,7 @@ class Field(Vertical):
 
     DEFAULT_CSS = """
     Field { height: auto; padding: 0 1; }
-    Field .field--line { height: 1; }
+    Field .field--line { height: auto; }
     Field .field--label { width: 15; }
     Field .field--origin { width: 1fr; padding: 0 0 0 2; color: $text-muted; }
     Field .field--origin { text-wrap: nowrap; text-overflow: ellipsis; }
@@ -83,9 +85,41 @@ class Field(Vertical):
             yield Static(Content(self._origin), classes="field--origin")
         yield Static(Content(self._hint), classes="field--note")
 
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:  # noqa: ARG002
+        """Known by a class, too: a style sheet may show the note of the field with the cursor alone."""
+        self.add_class("-here")
+        self.stay_in_sight()
+
+    def on_resize(self) -> None:
+        """A note came or went."""
+        self.stay_in_sight()
+
+    def stay_in_sight(self) -> None:
+        """Scroll the whole field into sight when the cursor is in it; to be called when others grew, too."""
+        if self.has_class("-here"):
+            self.call_after_refresh(self.scroll_visible, animate=False)
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:  # noqa: ARG002
+        """The cursor went."""
+        self.remove_class("-here")
+
     def focus_entry(self) -> None:
         """Put the cursor into the field."""
         self.entry().focus()
+
+    def show_hint(self, sentence: str) -> None:
+        """Show another short sentence while nothing is wrong."""
+        self._hint = sentence
+        if not self._problem:
+            for note in self.query(".field--note").results(
+                Static
+            ):  # none before the field is composed, or after it went
+                note.update(Content(sentence))
+
+    def show_origin(self, origin: str) -> None:
+        """Say anew where the value comes from, and take it for the first one."""
+        self._origin, self._first = origin, self.value
+        self.query_one(".field--origin", Static).update(Content(origin))
 
     def show_problem(self, sentence: str) -> None:
         """Show what is wrong, or the hint when the sentence is empty."""
@@ -109,10 +143,12 @@ class TextField(Field):
     """
 
     _input: Input
+    empty_means: str = ""
+    """Shown in the entry while nothing stands there."""
 
     def compose(self) -> ComposeResult:
         """The frame around an input; an input can only be made while an App runs."""
-        self._input = Input(self._first, compact=True, select_on_focus=False)
+        self._input = Input(self._first, placeholder=self.empty_means, compact=True, select_on_focus=False)
         yield from super().compose()
 
     @property
@@ -139,90 +175,27 @@ class TextField(Field):
         self.post_message(self.Submitted())
 
 
-class PickField(TextField):
-    """A field to type in, with a list of the values that hold what was typed."""
-
-    DEFAULT_CSS = """
-    PickField OptionList { height: auto; max-height: 5; margin: 0 0 0 15; width: 32; display: none; }
-    PickField.-open OptionList { display: block; }
-    PickField.-open .field--note { display: none; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "list(1)", "Next in list", show=False),
-        Binding("up", "list(-1)", "Previous in list", show=False),
-    ]
-
-    def __init__(
-        self, name: str, label: str, value: str, *, options: Sequence[str], origin: str = "", hint: str = ""
-    ) -> None:
-        super().__init__(name, label, value, origin=origin, hint=hint)
-        self._options = tuple(options)
-        self._list = OptionList(compact=True, markup=False)
-        self._list.can_focus = False
-
-    def compose(self) -> ComposeResult:
-        """The field and its list."""
-        yield from super().compose()
-        yield self._list
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the list is shown."""
-        return self.has_class("-open")
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The arrows move in the list only while it is shown."""
-        return self.is_open if action == "list" else super().check_action(action, parameters)
-
-    def action_list(self, by: int) -> None:
-        """Move in the list."""
-        if by > 0:
-            self._list.action_cursor_down()
-        else:
-            self._list.action_cursor_up()
-
-    @on(Input.Changed)
-    def _on_filter(self, event: Input.Changed) -> None:
-        self._filter(event.value)
-
-    def entered(self) -> None:
-        """Take what is marked in the list; without a list, go on."""
-        if self.is_open and self._list.highlighted is not None:
-            self._take(self._list.highlighted)
-        else:
-            super().entered()
-
-    @on(OptionList.OptionSelected)
-    def _on_clicked(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        self._take(event.option_index)
-
-    def on_descendant_blur(self, event: events.DescendantBlur) -> None:  # noqa: ARG002
-        """The list goes with the cursor."""
-        self.remove_class("-open")
-
-    def _filter(self, typed: str) -> None:
-        part = typed.strip().lower()
-        found = [] if part in self._options else [option for option in self._options if part in option]
-        self._list.clear_options()
-        self._list.add_options(found)
-        self._list.highlighted = 0 if found else None
-        self.set_class(bool(found) and self._input.has_focus, "-open")
-
-    def _take(self, number: int) -> None:
-        self._input.value = str(self._list.get_option_at_index(number).prompt)
-        self._input.cursor_position = len(self._input.value)
-        self.remove_class("-open")
-
-
 class ChoiceField(Field):
-    """A field with a few words to choose from."""
+    """A field with a few words to choose from.
+
+    Args:
+        name: the field's name.
+        label: for the person.
+        value: the word that is chosen at first.
+        words: all of them.
+        shown: how a word is shown when not as it is.
+        hints: a short sentence for a word, in the place of `hint` while it is chosen.
+        origin: where the value came from.
+        hint: a short sentence for all other words.
+    """
 
     def __init__(
-        self, name: str, label: str, value: str, *, words: Sequence[str], origin: str = "", hint: str = ""
-    ) -> None:
-        super().__init__(name, label, value, origin=origin, hint=hint)
-        self._choice = Choice(words, value)
+        self, name: str, label: str, value: str, *, words: Sequence[str], shown: Mapping[str, str] | None = None,
+        hints: Mapping[str, str] | None = None, origin: str = "", hint: str = "",
+    ) -> None:  # fmt: skip
+        super().__init__(name, label, value, origin=origin, hint=(hints or {}).get(value, hint))
+        self._hints, self._usual = hints or {}, hint
+        self._choice = Choice(words, value, shown, beside=_LABEL)
 
     @property
     def value(self) -> str:
@@ -236,9 +209,31 @@ class ChoiceField(Field):
     @on(Choice.Changed)
     def _on_chosen(self, event: Choice.Changed) -> None:
         event.stop()
+        self.show_hint(self._hints.get(event.value, self._usual))
         self._changed(event.value)
 
     @on(Choice.Submitted)
     def _on_submit(self, event: Choice.Submitted) -> None:
         event.stop()
         self.post_message(self.Submitted())
+
+
+class FixedField(Field):
+    """A value that is seen and cannot be changed here."""
+
+    DEFAULT_CSS = """
+    FixedField .field--fixed { width: 32; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def __init__(self, name: str, label: str, value: str, *, origin: str = "", hint: str = "") -> None:
+        super().__init__(name, label, value, origin=origin, hint=hint)
+        self._shown = Static(Content(value), classes="field--fixed")
+
+    @property
+    def value(self) -> str:
+        """What is seen."""
+        return self._first
+
+    def entry(self) -> Widget:
+        """The text; it takes no keys."""
+        return self._shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -55,7 +56,7 @@ class LineView(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._buffer = buffer if buffer is not None else LineBuffer()
         self._dropped = self._buffer.dropped
-        self._strips: LRUCache[int, Strip] = LRUCache(512)
+        self._strips: LRUCache[int, Strip] = LRUCache(160)
         self._finder: Finder | None = None
         self._hit: int | None = None
         self._wrap: Wrap | None = None
@@ -214,6 +215,10 @@ class LineView(ScrollView, can_focus=True):
         """A style for a whole line; for children that colour by what a line is."""
         return None
 
+    def decorations(self, number: int) -> Iterable[tuple[int, int, Style]]:  # noqa: ARG002
+        """Styles of parts of a line; for children that know more of it than its text."""
+        return ()
+
     def render_line(self, y: int) -> Strip:
         """Draw one visible row."""
         scroll_x, scroll_y = self.scroll_offset
@@ -240,6 +245,8 @@ class LineView(ScrollView, can_focus=True):
         own = self.line_style(source.plain)
         text = Text(source.plain, end="", no_wrap=True)
         text.stylize(base + own if own else base)  # Text.render gives a text without spans no style at all
+        for start, end, style in self.decorations(number):
+            text.stylize(style, start, end)
         text.spans = [*text.spans, *source.spans]
         if self._finder is not None:
             kind = "line-view--hit" if number == self._hit else "line-view--match"

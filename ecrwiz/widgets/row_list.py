@@ -15,6 +15,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from ecrwiz.widgets.cut import middle_out
+
 if TYPE_CHECKING:
     from textual import events
 
@@ -40,12 +42,14 @@ class Column:
         right: set the text to the right.
         title: over the column when the list has a head.
         from_width: shown only when the list is at least so wide.
+        middle: what is too long loses its middle, not its end.
     """
 
     width: int
     right: bool = False
     title: str = ""
     from_width: int = 0
+    middle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +279,7 @@ class RowList(ScrollView, can_focus=True):
         for (column, room), cell in zip(self._widths(width), cells, strict=True):
             if room <= 0:
                 continue
-            text = Text(cell.text, end="", no_wrap=True)
+            text = Text(middle_out(cell.text, room) if column.middle else cell.text, end="", no_wrap=True)
             text.truncate(room, overflow="ellipsis")
             text.align("right" if column.right else "left", room)
             if cell.tone and not plain:  # on the mark, tones could not be read
