@@ -20,7 +20,14 @@ _LONG = (
     "test_command_line",
     "test_bad_weather",
     "test_take_over",
+    "test_rotation",
+    "test_custody",
+    "test_verify",
+    "test_move",
+    "test_rehearse",
     "test_ci_policy",
+    "test_proofs",
+    "test_rotation_crash",
     "test_real_images_next",
     "test_real_images_managers",
     "test_real_images",
@@ -30,6 +37,8 @@ _LONG = (
     "test_no_keyring",
     "test_real_images_plain",
     "test_terraform_templates_options",
+    "test_oidc_role",
+    "test_github_gh",
     "test_app_fuzz",
     "test_app",
 )
@@ -45,7 +54,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
+    folders = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_DOWNLOAD_DIR")
+    for name in folders:
         monkeypatch.delenv(name, raising=False)
     for name in os.environ:
         if name.startswith(_TAKEN_OUT) and name not in _KEPT:

@@ -24,7 +24,9 @@ RESULTS: dict[StepId, results.Result] = {
     StepId.CREDENTIALS: results.CredentialsResult("AKIA1", "arn:aws:iam::1:user/ci", "1", "SecretService", "1/b/d"),
     StepId.VERIFY: results.VerifyResult(()),
     StepId.GITHUB: results.GithubResult("o/r", "AKIA1", ("A",), ("B",)),
-    StepId.REHEARSE: results.RehearseResult("o/r", "ecrwiz/rehearsal", "abc", "https://github.com/o/r", "AKIA1", "", 1.0),
+    StepId.REHEARSE: results.RehearseResult(
+        "o/r", "ecrwiz/rehearsal", "abc", "https://github.com/o/r", "AKIA1", "", 1.0
+    ),
     StepId.ROTATE: results.RotateResult("AKIA1", "AKIA2", "SecretService", "o/r"),
     StepId.RETIRE: results.RetireResult("AKIA1", "arn:aws:iam::1:role/ci", ()),
     StepId.REVOKE: results.RevokeResult(("AKIA1",), ()),

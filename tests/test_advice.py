@@ -13,7 +13,13 @@ def test_each_rule_fits_its_own_text_first(rule: advice.Advice) -> None:
     assert found is rule, f"{found.message if found else 'nothing'} is given for {rule.sample}"
 
 
-@pytest.mark.parametrize("rule", advice.rules(), ids=lambda rule: rule.message[:30])
+@pytest.mark.parametrize("rule", advice.rules("rehearsal"), ids=lambda rule: rule.message[:30])
+def test_each_rule_for_workflow_runs_fits_its_own_text_first(rule: advice.Advice) -> None:
+    found = advice.advise(f"what was done before\n{rule.sample}\n", "rehearsal")
+    assert found is rule, f"{found.message if found else 'nothing'} is given for {rule.sample}"
+
+
+@pytest.mark.parametrize("rule", [*advice.rules(), *advice.rules("rehearsal")], ids=lambda rule: rule.message[:30])
 def test_each_rule_says_what_happened_and_what_to_do(rule: advice.Advice) -> None:
     for sentence in (rule.message, rule.hint):
         assert sentence[0].isupper()

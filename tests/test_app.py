@@ -7,7 +7,8 @@ import functools
 from pathlib import Path
 
 import pytest
-from textual.widgets import Button, Input
+from textual.screen import Screen
+from textual.widgets import Button, Input, Static
 
 from ecrwiz.flow.context import Context
 from ecrwiz.flow.events import CHAIN, Question, Reply, Status, StepId
@@ -15,6 +16,7 @@ from ecrwiz.model.errors import ToolFailedError
 from ecrwiz.model.redact import Secret
 from ecrwiz.model.results import Result
 from ecrwiz.services import files
+from ecrwiz.widgets.tree_list import TreeList
 from tests.fake_steps import RESULTS
 from tests.wizard import NASTY, SIZES, Stage, front, on_screen, screen_text, until
 
@@ -79,12 +81,12 @@ async def test_back_from_the_review_gives_the_form_with_what_was_typed(stage: St
         await until(pilot, lambda: front(app) == "ReviewScreen")
         await pilot.press("escape")
         await until(pilot, lambda: front(app) == "AnswersScreen")
-        assert app.screen.query(Input).first().value == "shop"
+        assert app.screen.query_one("#field-project_id Input", Input).value == "shop"
         await pilot.press("ctrl+u", *"half-ty", "escape")
         await until(pilot, lambda: front(app) == "MenuScreen")
         await pilot.press("e")
         await until(pilot, lambda: front(app) == "AnswersScreen")
-        assert app.screen.query(Input).first().value == "half-ty", "esc keeps what was typed"
+        assert app.screen.query_one("#field-project_id Input", Input).value == "half-ty", "esc keeps what was typed"
         assert app.session.project.answers.project_id == "shop", "but does not save it"
 
 
@@ -289,10 +291,12 @@ async def test_the_approvals_reach_the_steps(stage: Stage) -> None:
         return RESULTS[StepId.RENDER]
 
     stage.steps.doing[StepId.RENDER] = look
-    async with stage.wizard() as (_app, pilot):
+    async with stage.wizard() as (app, pilot):
         await pilot.press("v")
         await on_screen(pilot, "Terraform plan")
-        await pilot.press("down", "down", "space", "g")
+        app.screen.query_one(TreeList).mark("start.sh")
+        await on_screen(pilot, "kept (space: overwrite)")
+        await pilot.press("space", "g")
         await until(pilot, lambda: got)
     approvals = got[0]
     assert approvals.files == {"start.sh": "new"}  # type: ignore[attr-defined]
@@ -301,7 +305,7 @@ async def test_the_approvals_reach_the_steps(stage: Stage) -> None:
 
 
 async def test_destroy_needs_the_project_id_typed_out(stage: Stage) -> None:
-    async with stage.wizard() as (_app, pilot):
+    async with stage.wizard() as (app, pilot):
         await pilot.press("d")
         await on_screen(pilot, "These will be removed for good", "ECR repository", "[/foo] path[0]")
         await pilot.press(*"blo", "enter")
@@ -309,7 +313,7 @@ async def test_destroy_needs_the_project_id_typed_out(stage: Stage) -> None:
         assert stage.steps.ran == []
         await pilot.press("g", "enter")
         await until(pilot, lambda: stage.steps.ran == [StepId.DESTROY])
-        await on_screen(pilot, "Done in")
+        await until(pilot, lambda: front(app) == "ReceiptScreen")
 
 
 @pytest.mark.parametrize("size", [(60, 20), (69, 24), (80, 19)])
@@ -357,3 +361,38 @@ async def test_an_error_in_the_wizard_itself_is_told_without_a_traceback(
     assert "error in ecrwiz itself (KeyError)" in told
     assert "Traceback" not in told
     assert "hunter2" not in told
+
+
+async def test_what_lies_under_another_screen_draws_nothing(stage: Stage) -> None:
+    async with stage.wizard() as (app, pilot):
+        home, drawn = app.screen, 0
+        await pilot.press("p")
+        await until(pilot, lambda: front(app) == "ReceiptScreen")
+        assert (home.is_current, app.screen.is_current) == (False, True)
+
+        def count() -> None:
+            nonlocal drawn
+            drawn += 1
+
+        await pilot.pause(0.3)
+        app.screen.screen_layout_refresh_signal.subscribe(app.screen, lambda _: count())
+        home.query_one("#project", Static).update("something else")
+        await pilot.pause(0.6)
+        assert drawn == 0, "Textual would draw both, again and again"
+        await pilot.press("escape")
+        await until(pilot, lambda: home.is_current)
+
+
+async def test_a_page_begins_to_tick_and_to_listen_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[float] = []
+    real = Screen.set_interval
+
+    def set_interval(self: Screen[object], interval: float, *more: object, **how: object) -> object:
+        begun.append(interval)
+        return real(self, interval, *more, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Screen, "set_interval", set_interval)
+    async with stage.wizard() as (app, pilot):
+        await until(pilot, lambda: front(app) == "MenuScreen")
+        await pilot.pause(0.1)
+        assert begun.count(0.5) == 1

@@ -20,6 +20,7 @@ LEVELS = {
     "app": 5,
     "actions": 2,
     "keymap": 3,
+    "completion_command": 6,
     "config_command": 6,
     "credentials_command": 6,
     "doctor_command": 6,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -85,6 +88,35 @@ async def test_an_answer_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) ->
     assert "AWS_ENDPOINT_URL" in caught.value.hint
 
 
+async def test_what_must_not_be_done_twice_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Failing(_Nonsense):
+        """Has done it, and answers with a failure."""
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            asked.append(body.partition("Action=")[2].partition("&")[0])
+            self.send_response(500)
+            self.end_headers()
+            self.wfile.write(b"<ErrorResponse><Error><Code>ServiceFailure</Code></Error></ErrorResponse>")
+
+    server = HTTPServer(("127.0.0.1", 0), Failing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAX")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "verysecretverysecret")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    try:
+        service = Aws("us-east-1")
+        with pytest.raises(RemoteError) as caught:
+            await Iam(service.call, service.call_once).create_access_key("ci")
+        assert caught.value.code == "ServiceFailure"
+        assert asked == ["CreateAccessKey"]
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [("ExpiredToken", "session has expired"), ("InvalidClientTokenId", "does not know this access key")],
@@ -165,3 +197,28 @@ async def test_images_are_listed_over_pages_and_deleted_by_the_hundred() -> None
     assert [len(asked["imageIds"]) for asked in call.asked[2:]] == [100, 50]  # type: ignore[arg-type]
     with pytest.raises(ToolFailedError, match="no key"):
         await Ecr(call).delete_images("r", ["1"])
+
+
+def test_threads_that_ask_at_once_do_not_stand_in_each_others_way() -> None:
+    code = """
+import threading
+from ecrwiz.services.aws import Aws
+
+start, wrong = threading.Barrier(8), []
+
+def ask(number):
+    start.wait()
+    try:
+        (Aws("us-east-1").find_credentials if number % 2 else Aws("us-east-1").ask_identity)()
+    except Exception as error:
+        wrong.append(type(error).__name__)
+
+threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(sorted(set(wrong)))
+"""
+    environ = {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull,
+               "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "PYTHONPATH": str(Path(__file__).parents[1])}  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
+    assert done.stdout.strip() == "['MissingToolError']"

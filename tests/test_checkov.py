@@ -29,10 +29,12 @@ NPM = PackageManager("npm", lockfile="package-lock.json", files=("package.json",
 APPS = {
     "defaults": NodeApp("web", "next", "next-standalone", manager=NPM, build="run build"),
     "options": NodeApp("api", "nestjs", "command", manager=NPM, build="run build", start=Start("node dist/main.js")),
+    "role": NodeApp("web", "next", "next-standalone", manager=NPM, build="run build"),
 }
 OPTIONS = {
     "defaults": {},
     "options": {"tag_mutability": "immutable", "kms_key": KMS_KEY, "ecs_deploy": "yes", "force_delete": "yes"},
+    "role": {"tag_mutability": "immutable", "kms_key": KMS_KEY, "ci_identity": "both", "github_environment": "prod"},
 }
 
 

@@ -24,7 +24,10 @@ from tests.aws_program import Aws, serve
 from tests.infra_kit import ACCOUNT, KMS_KEY, REGION, Infra, answers, rendered
 
 PAIR = openpgp.generate("test")
-ENV = {"TF_VAR_ci_user_pgp_key": PAIR.public}
+SUBJECT = "repo:octo/web:ref:refs/heads/main"
+ISSUER = "token.actions.githubusercontent.com"
+TRUST = {"issuer": ISSUER, "audience": "sts.amazonaws.com", "subjects": [SUBJECT]}
+ENV = {"TF_VAR_ci_user_pgp_key": PAIR.public, "TF_VAR_ci_role_trust": json.dumps(TRUST)}
 THEIRS = (
     'terraform {\n  required_providers {\n    aws = {\n      source = "hashicorp/aws"\n    }\n  }\n'
     '  backend "local" {}\n}\n'
@@ -40,14 +43,14 @@ def aws() -> Iterator[Aws]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Infra:
-    made = Infra(tmp_path_factory.mktemp("app"), rendered())
+    made = Infra(tmp_path_factory.mktemp("app"), rendered(ci_identity="both"))
     made.init()
     return made
 
 
 @functools.cache  # a client takes 50 ms to make
-def client(aws: Aws, service: str, region: str = REGION, key: str = "", secret: str = "") -> Any:
-    session = boto3.Session(key or aws.key, secret or aws.secret, region_name=region)
+def client(aws: Aws, service: str, region: str = REGION, key: str = "", secret: str = "", token: str = "") -> Any:
+    session = boto3.Session(key or aws.key, secret or aws.secret, token or None, region_name=region)
     return session.client(service, endpoint_url=aws.url, config=Config(retries={"total_max_attempts": 1}))
 
 
@@ -65,13 +68,23 @@ def apply(infra: Infra, aws: Aws, files: dict[str, str], state: str) -> dict[str
 
 @dataclass(frozen=True)
 class Made:
-    """What CI gets."""
+    """What CI gets.
+
+    Attributes:
+        project: the project's id.
+        name: of the user or role.
+        key: access key id, of the user or of a session as the role.
+        secret: its secret.
+        region: where the repository is.
+        token: of a session as the role; empty for a user.
+    """
 
     project: str
-    user: str
+    name: str
     key: str
     secret: str
     region: str
+    token: str = ""
 
 
 _projects = (f"p{number}" for number in itertools.count(1))
@@ -84,9 +97,25 @@ def make(infra: Infra, aws: Aws, /, files: dict[str, str] | None = None, **optio
     assert got["account"] == ACCOUNT
     assert got["aws_region"] == region
     assert got["ecr_repo_path"] == f"web/{project}/nextjs"
+    if options.get("ci_identity") == "oidc":
+        return assume(aws, project, region, got)
     secret = openpgp.decrypt(got["aws_iam_access_key"], PAIR.private)
     plain = secret.reveal() if isinstance(secret, Secret) else secret
     return Made(project, got["ci_user"], got["aws_iam_access_id"], plain, region)
+
+
+def assume(aws: Aws, project: str, region: str, got: dict[str, Any]) -> Made:
+    """A session as the role, as a workflow's run gets it; the stand-in does not look at the token."""
+    assert set(got) == {"account", "aws_region", "ci_role_arn", "ecr_repo_path", "ecr_repo_url"}
+    name = got["ci_role_arn"].rpartition("/")[2]
+    session = client(aws, "sts", region).assume_role_with_web_identity(
+        RoleArn=got["ci_role_arn"], RoleSessionName="ecrwiz-1", WebIdentityToken="a.b.c"
+    )["Credentials"]
+    return Made(project, name, session["AccessKeyId"], session["SecretAccessKey"], region, session["SessionToken"])
+
+
+def as_ci(aws: Aws, service: str, made: Made) -> Any:
+    return client(aws, service, made.region, made.key, made.secret, made.token)
 
 
 def repository_of(aws: Aws, made: Made) -> tuple[Any, dict[str, str], dict[str, str]]:
@@ -94,7 +123,7 @@ def repository_of(aws: Aws, made: Made) -> tuple[Any, dict[str, str], dict[str, 
     ecr, iam = client(aws, "ecr", made.region), client(aws, "iam", made.region)
     found = ecr.describe_repositories(repositoryNames=[f"web/{made.project}/nextjs"])["repositories"][0]
     listed = ecr.list_tags_for_resource(resourceArn=found["repositoryArn"])["tags"]
-    of_user = iam.list_user_tags(UserName=made.user)["Tags"]
+    of_user = iam.list_user_tags(UserName=made.name)["Tags"]
     return found, *({tag["Key"]: tag["Value"] for tag in tags} for tags in (listed, of_user))
 
 
@@ -168,12 +197,21 @@ def container(image: str = "x") -> list[dict[str, Any]]:
     return [{"name": "nextjs-image", "image": image, "memory": 128}]
 
 
-@pytest.fixture(scope="module", params=PARTITIONS)
+@pytest.fixture(scope="module", params=[(region, "access-key") for region in PARTITIONS] + [("eu-west-1", "oidc")])
 def deployer(request: pytest.FixtureRequest, folder: Infra, aws: Aws) -> Made:
-    """A CI user that Terraform made, with a service to deploy to and one beside it."""
-    region = request.param
-    made = make(folder, aws, region=region, ecs_deploy="yes", ecs_cluster=CLUSTER, ecs_service=SERVICE)
-    ecs, iam, ecr = (client(aws, service, region) for service in ("ecs", "iam", "ecr"))
+    """A CI user or role that Terraform made, with a service to deploy to and one beside it."""
+    region, identity = request.param
+    options = {"ecs_deploy": "yes", "ecs_cluster": CLUSTER, "ecs_service": SERVICE, "ci_identity": identity}
+    made = make(folder, aws, {}, region=region, **options)
+    services(aws, region)
+    client(aws, "ecr", region).create_repository(repositoryName=f"web/{made.project}/other")
+    return made
+
+
+@functools.cache
+def services(aws: Aws, region: str) -> None:
+    """What there is to deploy to in a region, once."""
+    ecs, iam = client(aws, "ecs", region), client(aws, "iam", region)
     for role in (EXECUTION, TASK, "admin"):
         iam.create_role(RoleName=role, AssumeRolePolicyDocument=_TRUST)
     for family in (FAMILY, "other"):
@@ -182,8 +220,6 @@ def deployer(request: pytest.FixtureRequest, folder: Infra, aws: Aws) -> Made:
         ecs.create_cluster(clusterName=cluster)
         for service in (SERVICE, "beside"):
             ecs.create_service(cluster=cluster, serviceName=service, taskDefinition=FAMILY, desiredCount=0)
-    ecr.create_repository(repositoryName=f"web/{made.project}/other")
-    return made
 
 
 def role(made: Made, name: str) -> str:
@@ -256,47 +292,59 @@ def fill(made: Made, call: str, arguments: dict[str, Any]) -> dict[str, Any]:
     return filled | ({"containerDefinitions": container()} if call == "register_task_definition" else {})
 
 
-def test_what_the_ci_user_may_do(aws: Aws, deployer: Made) -> None:
+def test_what_ci_may_do(aws: Aws, deployer: Made) -> None:
     for service, call, arguments in ALLOWED:
-        who = client(aws, service, deployer.region, deployer.key, deployer.secret)
+        who = as_ci(aws, service, deployer)
         getattr(who, call)(**fill(deployer, call, arguments))
 
 
-def test_what_the_ci_user_may_not_do(aws: Aws, deployer: Made) -> None:
+def test_what_ci_may_not_do(aws: Aws, deployer: Made) -> None:
     for service, call, arguments, action in DENIED:
-        who = client(aws, service, deployer.region, deployer.key, deployer.secret)
+        who = as_ci(aws, service, deployer)
         with pytest.raises(ClientError, match="not authorized to perform") as error:
             getattr(who, call)(**fill(deployer, call, arguments))
         assert f": {action} on resource" in str(error.value), (call, arguments)
 
 
 def test_an_image_goes_up_and_is_seen(aws: Aws, deployer: Made) -> None:
-    who = client(aws, "ecr", deployer.region, deployer.key, deployer.secret)
+    who = as_ci(aws, "ecr", deployer)
     name = f"web/{deployer.project}/nextjs"
     who.put_image(repositoryName=name, imageManifest=MANIFEST, imageTag="abc")
     assert who.describe_images(repositoryName=name, imageIds=[{"imageTag": "abc"}])["imageDetails"]
 
 
 def test_roles_go_to_ecs_tasks_alone(aws: Aws, deployer: Made) -> None:
-    """With permission for Lambda besides, the same user cannot give a function the role of the tasks."""
+    """With permission for Lambda besides, the same identity cannot give a function the role of the tasks."""
     iam = client(aws, "iam", deployer.region)
+    put, delete, whose = policy_calls(iam, deployer)
     extra = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "lambda:*", "Resource": "*"}}
-    iam.put_user_policy(UserName=deployer.user, PolicyName="extra", PolicyDocument=json.dumps(extra))
+    put(**whose, PolicyName="extra", PolicyDocument=json.dumps(extra))
     try:
-        who = client(aws, "lambda", deployer.region, deployer.key, deployer.secret)
+        who = as_ci(aws, "lambda", deployer)
         with pytest.raises(ClientError, match="iam:PassRole"):
             who.create_function(
                 FunctionName="f", Role=role(deployer, TASK), Runtime="nodejs22.x", Handler="x.y",
                 Code={"ZipFile": base64.b64encode(b"x")},
             )  # fmt: skip
     finally:
-        iam.delete_user_policy(UserName=deployer.user, PolicyName="extra")
+        delete(**whose, PolicyName="extra")
+
+
+def policy_calls(iam: Any, made: Made) -> tuple[Any, Any, dict[str, str]]:
+    """IAM's calls that put and delete an inline policy, and how they name the identity."""
+    if made.token:
+        return iam.put_role_policy, iam.delete_role_policy, {"RoleName": made.name}
+    return iam.put_user_policy, iam.delete_user_policy, {"UserName": made.name}
 
 
 def test_the_policies_size_is_foretold(aws: Aws, deployer: Made) -> None:
     iam = client(aws, "iam", deployer.region)
-    names = sorted(iam.list_user_policies(UserName=deployer.user)["PolicyNames"])
-    documents = [iam.get_user_policy(UserName=deployer.user, PolicyName=name)["PolicyDocument"] for name in names]
+    listed, got = (iam.list_role_policies, iam.get_role_policy) if deployer.token else (
+        iam.list_user_policies, iam.get_user_policy,
+    )  # fmt: skip
+    whose = policy_calls(iam, deployer)[2]
+    names = sorted(listed(**whose)["PolicyNames"])
+    documents = [got(**whose, PolicyName=name)["PolicyDocument"] for name in names]
     assert names == ["deploy-to-ecs", "push-to-ecr"]
     size = sum(len(json.dumps(document, separators=(",", ":"))) for document in documents)
     given = {"region": deployer.region, "project_id": deployer.project, "ecs_cluster": CLUSTER, "ecs_service": SERVICE}

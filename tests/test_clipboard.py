@@ -149,3 +149,76 @@ async def test_a_secret_that_the_terminal_has_is_overwritten(tools: Path, tmp_pa
     await board.copy_secret(SECRET)
     await board.forget()
     assert sent == [SECRET.reveal(), ""]
+
+
+SLOW = """#!/bin/sh
+case "$*" in *-o*) touch "{folder}/reading"; sleep 0.5; cat "{folder}/board";;
+*) cat > "{folder}/board"; touch "{folder}/written"; sleep 0.5;; esac
+"""
+
+
+async def there(path: Path) -> None:
+    while not await asyncio.to_thread(path.exists):
+        await asyncio.sleep(0.01)
+
+
+async def test_leaving_while_it_is_being_taken_out_waits_for_that(tools: Path, tmp_path: Path) -> None:
+    install(tools, "xclip", text=SLOW)
+    board = Clipboard({"DISPLAY": ":0"}, tmp_path / "state", None)
+    await board.copy_secret(SECRET, 0.01)
+    waiting = asyncio.create_task(board.cleared())
+    await there(tools / "reading")
+    waiting.cancel()
+    assert board.left is not None, "it is still there"
+    assert await board.forget() is True
+    assert (tools / "board").read_text() == ""
+    assert board.left is None
+
+
+async def test_leaving_while_it_is_being_given_takes_it_out(tools: Path, tmp_path: Path) -> None:
+    install(tools, "xclip", text=SLOW)
+    board = Clipboard({"DISPLAY": ":0"}, tmp_path / "state", None)
+    copying = asyncio.create_task(board.copy_secret(SECRET))
+    await there(tools / "written")
+    copying.cancel()
+    assert await board.forget() is True
+    assert (tools / "board").read_text() == ""
+
+
+async def test_what_a_tool_took_before_it_failed_is_taken_out(tools: Path, tmp_path: Path) -> None:
+    body = 'cat > "{folder}/new"; cp "{folder}/new" "{folder}/board"; test ! -s "{folder}/board"'
+    install(tools, "xclip", text=f'#!/bin/sh\ncase "$*" in *-o*) cat "{{folder}}/board";; *) {body};; esac\n')
+    board = Clipboard({"DISPLAY": ":0", "TERM": "linux"}, tmp_path / "state", None)
+    assert not (await board.copy_secret(SECRET)).done
+    assert (tools / "board").read_text() == ""
+    assert await board.forget() is None, "nothing was copied"
+
+
+async def test_a_clipboard_that_could_not_be_cleared_is_told(tools: Path, tmp_path: Path) -> None:
+    install(tools, "xclip")
+    board = Clipboard({"DISPLAY": ":0", "TERM": "linux"}, tmp_path / "state", None)
+    await board.copy_secret(SECRET)
+    install(tools, "xclip", text='#!/bin/sh\ncase "$*" in *-o*) cat "{folder}/board";; *) exit 1;; esac\n')
+    assert await board.forget() is False
+
+
+@pytest.mark.parametrize(
+    ("tool", "says", "flag", "warned"),
+    [
+        ("wl-copy", "--sensitive", True, False),
+        ("wl-copy", "--trim", False, True),
+        ("xclip", "--sensitive", False, True),
+    ],
+)
+async def test_a_clipboard_manager_is_asked_to_skip_it(
+    tools: Path, tmp_path: Path, tool: str, says: str, *, flag: bool, warned: bool
+) -> None:
+    text = f'#!/bin/sh\n[ "$1" = --help ] && echo "  {says}  x" && exit\n{TOOL.removeprefix("#!/bin/sh")}'
+    install(tools, tool, "wl-paste", text=text)
+    board = Clipboard({"WAYLAND_DISPLAY": "w", "DISPLAY": ":0"}, tmp_path / "state", None)
+    assert ("clipboard manager or history" in await board.caution()) is warned
+    await board.copy("no secret")
+    assert "--sensitive" not in (tools / "argv").read_text()
+    await board.copy_secret(SECRET)
+    assert (tools / "board").read_text() == SECRET.reveal()
+    assert ("--sensitive" in (tools / "argv").read_text()) is flag

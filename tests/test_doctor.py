@@ -44,7 +44,9 @@ class FakeAws(Aws):
         self.answers = answers
         self.asked: list[tuple[str, Mapping[str, object]]] = []
 
-    def _call(self, service: str, operation: str, parameters: Mapping[str, object]) -> dict[str, Any]:
+    def _call(
+        self, service: str, operation: str, parameters: Mapping[str, object], *, once: bool = False
+    ) -> dict[str, Any]:
         self.asked.append((f"{service}.{operation}", parameters))
         found = self.answers[f"{service}.{operation}"]
         if isinstance(found, EcrwizError):

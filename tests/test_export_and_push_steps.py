@@ -8,13 +8,14 @@ from typing import cast
 import pytest
 
 from ecrwiz.flow.context import Context
+from ecrwiz.flow.github_entries import There, plan_entries, wanted
 from ecrwiz.flow.steps import github as github_step
 from ecrwiz.flow.steps import push as push_step
 from ecrwiz.model.answers import Origin, Source
 from ecrwiz.model.errors import BadInputError, EcrwizError
 from ecrwiz.model.results import BuildResult, ProvisionResult
 from ecrwiz.services.ecr import Ecr, Image, Repository
-from ecrwiz.services.github import GitHub
+from ecrwiz.services.github import Variable
 from tests.infra_kit import answers
 
 MADE = ProvisionResult("host", "web/blog/nextjs", "eu-west-1", "AKIA1", "enc", "ci", "123456789012")
@@ -26,14 +27,6 @@ PLACE = {
 }
 
 
-class Hub:
-    def __init__(self, **there: str) -> None:
-        self.there = there
-
-    async def list_variables(self, full_name: str) -> dict[str, str]:
-        return self.there
-
-
 def context(source: Source = "you", **options: str) -> tuple[Context, list[str]]:
     """As much of a context as these functions use, and what they say."""
     given = answers(**options)
@@ -43,43 +36,68 @@ def context(source: Source = "you", **options: str) -> tuple[Context, list[str]]
         answers=given,
         project=SimpleNamespace(resolved=SimpleNamespace(origins=origins)),
         say=said.append,
+        find=lambda _: MADE,
     )
     return cast(Context, fake), said
 
 
-async def exported(source: Source, there: dict[str, str], **options: str) -> dict[str, str]:
+def planned(source: Source, there: dict[str, str], **options: str) -> dict[str, tuple[str, str]]:
+    """Value and action of each variable."""
     told, _ = context(source, **options)
-    return await github_step._variables(told, cast(GitHub, Hub(**there)), "o/r", MADE)
+    found = There(variables={name: Variable(value, "2026-01-01T00:00:00Z") for name, value in there.items()})
+    return {
+        entry.name: (entry.value, entry.action)
+        for entry in plan_entries(wanted(told), found, {})
+        if entry.kind == "variable"
+    }
 
 
 async def test_the_workflow_gets_where_to_push() -> None:
-    assert await exported("you", {}) == PLACE
+    assert planned("you", {}) == {name: (value, "create") for name, value in PLACE.items()}
     assert tuple(PLACE) == github_step.VARIABLES
 
 
 URL = {"build_args.NEXT_PUBLIC_URL": "https://mine"}
-# Where the value comes from, what GitHub has, whether ours goes there.
-PUBLIC: list[tuple[Source, dict[str, str], bool]] = [
-    ("you", {}, True),
-    ("file", {"NEXT_PUBLIC_URL": "https://theirs"}, True),
-    ("detected", {}, True),
-    ("detected", {"NEXT_PUBLIC_URL": "https://mine"}, True),
-    ("detected", {"NEXT_PUBLIC_URL": "https://theirs"}, False),
+# Where the value comes from, what GitHub has, what an export does unless the person says otherwise.
+PUBLIC: list[tuple[Source, dict[str, str], str]] = [
+    ("you", {}, "create"),
+    ("file", {"NEXT_PUBLIC_URL": "https://theirs"}, "keep"),
+    ("file", {"NEXT_PUBLIC_URL": "https://mine"}, "same"),
+    ("detected", {}, "create"),
+    ("detected", {"NEXT_PUBLIC_URL": "https://mine"}, "same"),
+    ("detected", {"NEXT_PUBLIC_URL": "https://theirs"}, "keep"),
 ]
 
 
-@pytest.mark.parametrize(("source", "there", "ours"), PUBLIC)
+@pytest.mark.parametrize(("source", "there", "action"), PUBLIC)
 async def test_public_values_go_too_unless_somebody_set_another_there(
-    source: Source, there: dict[str, str], ours: bool
+    source: Source, there: dict[str, str], action: str
 ) -> None:
-    got = await exported(source, there, **URL)
-    assert got == PLACE | ({"NEXT_PUBLIC_URL": "https://mine"} if ours else {})
+    got = planned(source, there, **URL)
+    assert got.pop("NEXT_PUBLIC_URL") == ("https://mine", action)
+    assert got == {name: (value, "create") for name, value in PLACE.items()}
 
 
-@pytest.mark.parametrize("name", ["ECR_REPOSITORY", "aws_region", "GITHUB_X", "AWS_ACCESS_KEY_ID", "VERSION"])
+@pytest.mark.parametrize(
+    "name", ["ECR_REPOSITORY", "aws_region", "GITHUB_X", "AWS_ACCESS_KEY_ID", "AWS_ROLE_ARN", "VERSION"]
+)
 async def test_a_public_value_cannot_take_the_place_of_a_setting(name: str) -> None:
     with pytest.raises(BadInputError, match=name):
-        await exported("you", {}, **{f"build_args.{name}": "x"})
+        planned("you", {}, **{f"build_args.{name}": "x"})
+
+
+async def test_a_detected_value_follows_the_file_while_nobody_else_sets_it() -> None:
+    told, _ = context("detected", **URL)
+    there = There(variables={"NEXT_PUBLIC_URL": Variable("https://before", "2026-01-01T00:00:00Z")})
+    noted = {"variable NEXT_PUBLIC_URL": "2026-01-01T00:00:00Z"}
+    for ours, action in ((noted, "replace"), ({"variable NEXT_PUBLIC_URL": "2025-01-01T00:00:00Z"}, "keep")):
+        found = {entry.name: entry.action for entry in plan_entries(wanted(told), there, ours)}
+        assert found["NEXT_PUBLIC_URL"] == action
+
+
+async def test_names_that_github_cannot_tell_apart_are_refused() -> None:
+    with pytest.raises(BadInputError, match="NEXT_PUBLIC_A on GitHub"):
+        planned("you", {}, **{"build_args.NEXT_PUBLIC_A": "x", "build_args.NEXT_PUBLIC_a": "y"})
 
 
 BUILT = BuildResult("ecrwiz/blog/nextjs", "abc", "sha256:1", "linux/amd64", 1)

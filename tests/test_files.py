@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -236,6 +238,30 @@ def test_backup_never_overwrites(tmp_path: Path) -> None:
     assert backup(path).name == "start.sh.ecrwiz-backup-3"
     assert sorted(p.read_text() for p in tmp_path.glob("*.ecrwiz-backup*")) == ["1", "2", "3"]
     assert {mode(p) for p in tmp_path.iterdir()} == {0o755}
+
+
+@pytest.mark.parametrize("write", [backup, lambda path: write_atomic(path, "new")])
+def test_a_private_file_is_never_readable_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], object]
+) -> None:
+    path, opened, seen = tmp_path / "config", os.open, list[int]()
+    path.write_text("[default]\naws_secret_access_key = x\n")
+    path.chmod(0o600)
+
+    def watched(name: Path, flags: int, how: int = 0o777) -> int:
+        found = opened(name, flags, how)
+        if flags & os.O_CREAT:
+            seen.append(stat.S_IMODE(os.fstat(found).st_mode))
+        return found
+
+    before = os.umask(0o022)
+    try:
+        monkeypatch.setattr(os, "open", watched)
+        write(path)
+    finally:
+        os.umask(before)
+    assert seen == [0o600], "from the start, not once all of it is there"
+    assert {mode(item) for item in tmp_path.iterdir()} == {0o600}
 
 
 def test_backup_of_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from ecrwiz import __version__
 from ecrwiz.model.errors import BadInputError, EcrwizError, MissingToolError, RemoteError, ToolFailedError
 from ecrwiz.model.redact import Secret
 from ecrwiz.services import github, process
-from ecrwiz.services.github import GitHub, client
+from ecrwiz.services.github import GitHub, connection, entries
 
 API = "https://api.github.com"
 TOKEN = Secret("ghp_ThisIsTheTokenOfTheTests0123456789")
@@ -64,7 +64,7 @@ class Script:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(connection, "_PAUSES", (0.0, 0.0))
 
 
 async def refused(handler: Handler, call: Callable[[GitHub], Any]) -> EcrwizError:
@@ -124,7 +124,7 @@ async def test_public_key_is_fetched_once_and_boxes_open() -> None:
 @given(st.text())
 def test_seal_and_unseal(text: str) -> None:
     private = PrivateKey.generate()
-    sealed = client._seal(base64.b64encode(bytes(private.public_key)).decode(), Secret(text))
+    sealed = entries._seal(base64.b64encode(bytes(private.public_key)).decode(), Secret(text))
     assert SealedBox(private).decrypt(base64.b64decode(sealed, validate=True)) == text.encode()
     assert len(text) < 8 or text not in sealed
 
@@ -251,6 +251,94 @@ async def test_permission_named_is_that_of_the_call() -> None:
         (lambda h: h.repository(REPO), "Metadata: read"),
     ]:
         assert permission in (await refused(always(403, {"message": "no"}), call)).hint
+
+
+# The answer's headers, status -> what the hint names. GitHub tells the kinds of token apart by their headers.
+KINDS = [
+    ({}, 403, "A fine-grained token needs this repository and the permission “Environments: write”; a classic"),
+    ({"X-OAuth-Scopes": "gist, read:org"}, 404, "lacks the scope `repo` (it has: gist, read:org)"),
+    ({"X-OAuth-Scopes": ""}, 403, "lacks the scope `repo` (it has: none)"),
+    ({"X-OAuth-Scopes": "repo, gist"}, 403, "your own role there, which must be Write or more"),
+    ({"X-Accepted-GitHub-Permissions": "environments=write"}, 403, "permission “Environments: write”: edit it"),
+    ({"X-Accepted-GitHub-Permissions": "actions_variables=write"}, 403, "permission “Variables: write”"),
+    ({"X-Accepted-GitHub-Permissions": "secrets=write,metadata=read"}, 403, "“Secrets: write” and “Metadata: read”"),
+    (
+        {"X-Accepted-GitHub-Permissions": "administration=read; organization_secrets=read"},
+        403,
+        "“Administration: read”",
+    ),
+    ({"X-Accepted-GitHub-Permissions": "\x1b[31m[/b]"}, 403, "permission “Environments: write”"),
+    ({"X-GitHub-Enterprise-Version": "3.4.2"}, 404, "GitHub Enterprise Server 3.4.2 may be too old"),
+]
+
+
+@pytest.mark.parametrize(("headers", "status", "hint"), KINDS)
+async def test_the_permission_is_named_for_the_kind_of_token(headers: dict[str, str], status: int, hint: str) -> None:
+    answer = httpx.Response(status, json={"message": "no"}, headers=headers)
+    error = await refused(Script(answer), lambda hubbed: hubbed.put_variable(REPO, "V", "x", "prod"))
+    assert hint in error.hint
+    assert "\x1b" not in str(error)
+
+
+async def test_what_an_environment_holds_has_a_permission_and_a_path_of_its_own() -> None:
+    script = Script(httpx.Response(403))
+    for call in (
+        lambda h: h.secrets(REPO, "prod/eu west"),
+        lambda h: h.variables(REPO, "prod/eu west"),
+        lambda h: h.delete_secret(REPO, "S", "prod/eu west"),
+        lambda h: h.put_secret(REPO, "S", Secret("x"), "prod/eu west"),
+    ):
+        error = await refused(script, call)
+        assert "Environments: " in error.hint
+        assert "the environment prod/eu west of octo/app" in error.message
+    for request in script.asked:
+        assert request.url.raw_path.startswith(b"/repos/octo/app/environments/prod%2Feu%20west/")
+
+
+async def test_faults_of_a_422_are_told() -> None:
+    body = {"message": "Validation Failed.", "errors": [{"field": "name", "code": "custom"}, "odd\x1b[31m", 7, {}]}
+    error = await refused(always(422, body), lambda hubbed: hubbed.secrets(REPO))
+    assert "(422 Validation Failed; name custom; odd)" in error.message
+
+
+async def test_a_secondary_limit_that_names_no_time_is_a_minute() -> None:
+    error = await refused(
+        always(403, {"message": "You have exceeded a secondary rate limit."}), lambda h: h.secrets(REPO)
+    )
+    assert "too many requests at once" in error.message
+    assert "Try again after" in error.hint
+
+
+async def test_an_answer_without_end_is_not_read() -> None:
+    class Endless(httpx.AsyncByteStream):
+        sent = 0
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                self.sent += 1
+                yield b" " * 65536
+
+    stream = Endless()
+    error = await refused(Script(httpx.Response(200, stream=stream)), lambda hubbed: hubbed.repository(REPO))
+    assert "not GitHub's API" in error.message
+    assert stream.sent < 200
+
+
+@pytest.mark.parametrize("name", ["../../user", "octo/app/x", "octo/[/b]", "octo/..", ""])
+async def test_a_repository_s_new_name_is_a_name(name: str) -> None:
+    body = {"full_name": name, "private": False}
+    assert isinstance(await refused(always(200, body), lambda hubbed: hubbed.repository(REPO)), EcrwizError)
+
+
+async def test_environments_are_read_with_their_rules() -> None:
+    rules = [{"type": "wait_timer", "wait_timer": 5}, {"type": "required_reviewers"}, {"type": "branch_policy"}]
+    body = {"name": "Prod", "protection_rules": rules, "deployment_branch_policy": {"protected_branches": True}}
+    async with hub(always(200, body)) as hubbed:
+        assert await hubbed.environment(REPO, "prod") == github.Environment(
+            "Prod", ("a wait of 5 minutes", "a review by one of its required reviewers", "a protected branch")
+        )
+    async with hub(always(404)) as hubbed:
+        assert await hubbed.environment(REPO, "prod") is None
 
 
 @pytest.mark.parametrize(
@@ -536,6 +624,8 @@ BOTH = {"GH_TOKEN": "one", "GITHUB_TOKEN": "two", "GH_ENTERPRISE_TOKEN": "three"
         ({"GH_TOKEN": "one", "GITHUB_API_URL": f"{SERVER}/"}, SERVER, ("one", "GH_TOKEN")),
         ({"GH_TOKEN": "one", "GITHUB_API_URL": "https://other/api/v3"}, SERVER, None),
         ({"GH_TOKEN": "one"}, "https://evilghe.com/api/v3", None),
+        ({"GITHUB_TOKEN": "two", "CODESPACES": "true"}, API, ("two", "GITHUB_TOKEN of this Codespace")),
+        ({"GH_TOKEN": "one", "GITHUB_TOKEN": "two", "CODESPACES": "true"}, API, ("one", "GH_TOKEN")),
         ({}, API, None),
     ],
 )
@@ -610,6 +700,16 @@ async def test_token_of_the_keyring(tmp_path: Path) -> None:
     found = await github.find_token({}, API, kept, tmp_path)
     assert found is not None
     assert (found[0].reveal(), found[1]) == ("token of github/github.com", "keyring")
+
+
+@pytest.mark.usefixtures("no_gh")
+async def test_a_kept_token_comes_before_the_codespace_s_own(tmp_path: Path) -> None:
+    async def kept(entry: str) -> Secret | None:
+        return Secret("kept")
+
+    found = await github.find_token({"GITHUB_TOKEN": "two", "CODESPACES": "true"}, API, kept, tmp_path)
+    assert found is not None
+    assert (found[0].reveal(), found[1]) == ("kept", "keyring")
 
 
 @pytest.mark.parametrize("error", [MissingToolError("none"), ToolFailedError("locked")])

@@ -98,12 +98,15 @@ async def test_repository(hub: GitHub) -> None:
 async def test_many_at_once_and_in_pages(hub: GitHub, box: Sandbox) -> None:
     name = "octo/many"
     await asyncio.gather(
-        *(hub.put_secret(name, f"S{number:03}", Secret(str(number))) for number in range(105)),
+        *(hub.put_secret(name, f"S{number:03}", Secret(str(number))) for number in range(100)),
         *(hub.put_variable(name, f"V{number:03}", str(number)) for number in range(35)),
     )
-    assert await hub.list_secrets(name) == tuple(f"S{number:03}" for number in range(105))
+    assert await hub.list_secrets(name) == tuple(f"S{number:03}" for number in range(100))
     assert await hub.list_variables(name) == {f"V{number:03}": str(number) for number in range(35)}
-    assert len((await opened(box, name))["secrets"]) == 105
+    assert len((await opened(box, name))["secrets"]) == 100
+    with pytest.raises(RemoteError, match="no room for another one"):
+        await hub.put_secret(name, "S100", SECRET)
+    await hub.put_secret(name, "S099", SECRET)
 
 
 @pytest.mark.parametrize(

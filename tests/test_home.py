@@ -114,14 +114,14 @@ async def test_the_outputs_hide_what_is_only_noise(stage: Stage) -> None:
 async def test_run_from_here_runs_the_step_again_and_what_is_not_fresh_after_it(stage: Stage) -> None:
     async with stage.wizard() as (app, pilot):
         app.session.start()
-        await until(pilot, lambda: screen_text(app).count("✓ ") == 7)
+        await until(pilot, lambda: screen_text(app).count("✓ ") == len(CHAIN))
         stage.steps.ran.clear()
         stage.steps.inputs[StepId.GITHUB] = {"token": "other"}
         app.screen.query_one("#steps", RowList).mark("push")
         await pilot.press("f")
         await until(pilot, lambda: app.session.run.end is not None)
         assert stage.steps.ran == [StepId.PUSH, StepId.GITHUB], "credentials is fresh and does not need push"
-    assert from_here(StepId.CREDENTIALS) == (StepId.CREDENTIALS, StepId.GITHUB)
+    assert from_here(StepId.CREDENTIALS) == (StepId.CREDENTIALS, StepId.VERIFY, StepId.GITHUB)
 
 
 @sizes
@@ -129,13 +129,13 @@ async def test_a_list_is_filtered(stage: Stage, size: Size) -> None:
     async with stage.wizard(size) as (app, pilot):
         steps = app.screen.query_one("#steps", RowList)
         await pilot.press("slash", *"p q")
-        await on_screen(pilot, "/ p q", "0 of 7")
+        await on_screen(pilot, "/ p q", f"0 of {len(CHAIN)}")
         assert app.is_running, "q is typed"
         for action in ("run_step", "log", "outputs", "commands", "run_from"):
             getattr(app.screen, f"action_{action}")()
         assert stage.steps.ran == [], "there is no marked step"
         await pilot.press("backspace", "backspace", *"rov")
-        await on_screen(pilot, "1 of 7", "provision", "enter keeps it")
+        await on_screen(pilot, f"1 of {len(CHAIN)}", "provision", "enter keeps it")
         assert steps.key == "provision"
         await pilot.press("enter")
         await on_screen(pilot, "esc shows all")
@@ -143,7 +143,7 @@ async def test_a_list_is_filtered(stage: Stage, size: Size) -> None:
         await pilot.pause()
         assert len(steps.rows) == 1, "the filter stays when the rows are set again"
         await pilot.press("escape")
-        await until(pilot, lambda: len(steps.rows) == 7)
+        await until(pilot, lambda: len(steps.rows) == len(CHAIN))
         assert front(app) == "MenuScreen"
         assert steps.key == "provision"
         await pilot.press("slash", "down")
@@ -184,7 +184,7 @@ async def test_the_end_of_a_run_is_told_with_a_key_that_is_there(stage: Stage) -
 def test_what_can_be_done_without_a_failed_step() -> None:
     assert without(CHAIN, (StepId.SMOKE_TEST,)) == tuple(step for step in CHAIN if step is not StepId.SMOKE_TEST)
     assert without(CHAIN, (StepId.BUILD,)) == (
-        StepId.RENDER, StepId.PROVISION, StepId.CREDENTIALS, StepId.GITHUB,
+        StepId.RENDER, StepId.PROVISION, StepId.CREDENTIALS, StepId.VERIFY, StepId.GITHUB,
     )  # fmt: skip
     assert without((StepId.PROVISION, StepId.PUSH, StepId.GITHUB), (StepId.PROVISION,)) == ()
 

@@ -11,10 +11,12 @@ from typing import cast
 
 import pytest
 
-from ecrwiz.flow import ci_key, infra
+from ecrwiz.flow import ci_key, imports, infra
 from ecrwiz.flow.context import Approvals, Context, View
 from ecrwiz.flow.events import Status, StepId
 from ecrwiz.flow.journal import Record
+from ecrwiz.flow.layout import IMPORT_FILE
+from ecrwiz.flow.new_key import keys_to_replace
 from ecrwiz.flow.steps import provision
 from ecrwiz.model.answers import Answers
 from ecrwiz.model.errors import BadInputError, EcrwizError
@@ -46,6 +48,7 @@ def test_a_state_that_agrees_and_an_empty_one_are_fine() -> None:
         (State({"aws_region": "eu-west-1"}), "1", "region eu-west-1"),
         (State(resources={infra.REPOSITORY: {"name": "web/other/nextjs"}}), "1", "repository web/other/nextjs"),
         (State(resources={infra.USER: {"name": "prod-deployer"}}), "1", "user prod-deployer"),
+        (State(resources={infra.ROLE: {"name": "prod-deployer"}}), "1", "role prod-deployer"),
     ],
 )
 def test_a_state_of_something_else_is_not_touched(state: State, account: str, what: str) -> None:
@@ -72,7 +75,7 @@ async def test_only_our_own_tags_for_this_project_and_environment_count(tags: di
     (found,) = await infra.existing(view)
     assert (found.address, found.ours) == (infra.REPOSITORY, ours)
     if ours:
-        assert await infra.check_owners(view) == (True, False)
+        assert await infra.check_owners(view) == {infra.REPOSITORY}
     else:
         with pytest.raises(EcrwizError, match="was not made by ecrwiz for this project and environment"):
             await infra.check_owners(view)
@@ -89,7 +92,10 @@ def _view(*, repository: dict[str, str] | None, user: dict[str, str] | None) -> 
         assert name == "ci-blog-dev-server-user"
         return user
 
-    ecr, iam = SimpleNamespace(repository=find_repository), SimpleNamespace(user_tags=user_tags)
+    async def role(name: str) -> None:
+        assert name == "ci-blog-dev-server-role"
+
+    ecr, iam = SimpleNamespace(repository=find_repository), SimpleNamespace(user_tags=user_tags, role=role)
     tools = SimpleNamespace(ecr=lambda region: ecr, iam=lambda region: iam)
     return cast("View", SimpleNamespace(answers=ANSWERS, tools=tools))
 
@@ -98,22 +104,22 @@ def test_import_blocks_are_terraform_and_go_again(tmp_path: Path) -> None:
     import hcl2
 
     found = infra.Resource("repository", "web/blog/nextjs", infra.REPOSITORY, ours=False)
-    infra.write_imports(tmp_path, (found, infra.Resource("IAM user", "ci", infra.USER, ours=False)), tmp_path)
-    blocks = hcl2.loads((tmp_path / infra.IMPORT_FILE).read_text())["import"]
+    imports.write_imports(tmp_path, (found, infra.Resource("IAM user", "ci", infra.USER, ours=False)), tmp_path)
+    blocks = hcl2.loads((tmp_path / IMPORT_FILE).read_text())["import"]
     assert [block["to"].strip("${}") for block in blocks] == [infra.REPOSITORY, infra.USER]
-    infra.forget_imports(tmp_path)
-    infra.forget_imports(tmp_path)
+    imports.forget_imports(tmp_path)
+    imports.forget_imports(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_taken_over_is_never_replaced() -> None:
     found = infra.Resource("repository", "web/blog/nextjs", infra.REPOSITORY, ours=False)
-    infra.refuse_replacement(Plan((PlannedChange(infra.REPOSITORY, "import", "update"),)), (found,))
+    imports.refuse_replacement(Plan((PlannedChange(infra.REPOSITORY, "import", "update"),)), (found,))
     for action in ("replace", "delete"):
         plan = Plan((PlannedChange(infra.REPOSITORY, action),))
-        infra.refuse_replacement(plan, ())
+        imports.refuse_replacement(plan, ())
         with pytest.raises(EcrwizError, match="Nothing was changed"):
-            infra.refuse_replacement(plan, (found,))
+            imports.refuse_replacement(plan, (found,))
 
 
 def test_the_person_is_told_what_an_import_means() -> None:
@@ -121,11 +127,11 @@ def test_the_person_is_told_what_an_import_means() -> None:
         infra.Resource("repository", "web/blog/nextjs", infra.REPOSITORY, ours=False),
         infra.Resource("IAM user", "ci-blog-dev-server-user", infra.USER, ours=False),
     )
-    lines = "\n".join(infra.what_import_means(found, ANSWERS))
+    lines = "\n".join(imports.what_import_means(found, ANSWERS))
     assert lines.count("`ecrwiz destroy` would delete it") == 2
     assert "untagged images go after 14 days, only the 30 newest tagged ones stay" in lines
     kept = ANSWERS.model_copy(update={"untagged_days": 0, "keep_images": 0})
-    assert "lifecycle" not in "\n".join(infra.what_import_means(found, kept))
+    assert "lifecycle" not in "\n".join(imports.what_import_means(found, kept))
 
 
 NO_KEY = State(outputs=STATE.outputs, resources=STATE.resources)
@@ -165,7 +171,7 @@ async def test_an_unreadable_key_is_replaced_only_when_it_is_known_to_be_lost(
     monkeypatch.setattr(ci_key, "is_in_use", lambda *_: in_use)
     record = Record(before, "run", 0.0) if before else None
     view = _view(repository=None, user=None)
-    assert await provision.keys_to_replace(view, state, "1", record, forced=forced) == expected
+    assert await keys_to_replace(view, state, "1", record, forced=forced) == expected
 
 
 @pytest.mark.parametrize(
@@ -176,6 +182,8 @@ async def test_an_unreadable_key_is_replaced_only_when_it_is_known_to_be_lost(
         (infra.REPOSITORY, "replace", "", False),
         (infra.USER, "delete", "", False),
         (infra.ACCESS_KEY, "replace", "", False),
+        (infra.ROLE, "replace", "", False),
+        ("module.ci_role.aws_iam_role_policy.deploy[0]", "delete", "", True),
         (infra.ACCESS_KEY, "replace", "tainted", True),
         ("aws_db_instance.mine", "delete", "", False),  # of the person's own Terraform in the same folder
         ("terraform_data.mine", "replace", "", False),
@@ -188,7 +196,8 @@ async def test_yes_does_not_cover_the_loss_of_what_is_in_use(
     async def nobody(_: object) -> None:
         return None
 
-    context = cast("Context", SimpleNamespace(approvals=Approvals(everything=True), step=StepId.PROVISION, ask=nobody))
+    fields = {"approvals": Approvals(everything=True), "step": StepId.PROVISION, "ask": nobody, "answers": ANSWERS}
+    context = cast("Context", SimpleNamespace(**fields))
     plan = Plan((PlannedChange(address, action, reason),))
     if agreed:
         await provision._agree(context, plan, ())
@@ -201,7 +210,14 @@ async def test_yes_does_not_cover_the_loss_of_what_is_in_use(
 def test_what_is_ours_is_told_by_its_address() -> None:
     assert infra.is_ours("aws_ecr_repository.main")
     assert infra.is_ours("module.ci_user.aws_iam_access_key.this")
-    for address in ("aws_ecr_repository.backup", "module.ci_user2.aws_iam_user.this", 'aws_ecr_repository.main["a"]'):
+    assert infra.is_ours(infra.ROLE)
+    for address in (
+        "module.ci_role2.aws_iam_role.this",
+        "aws_iam_openid_connect_provider.github",
+        "aws_ecr_repository.backup",
+        "module.ci_user2.aws_iam_user.this",
+        'aws_ecr_repository.main["a"]',
+    ):
         assert not infra.is_ours(address)
 
 

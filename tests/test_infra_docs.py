@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ecrwiz.flow.layout import KEY_FILE, TRUST_FILE
 from ecrwiz.model.answers import CHOICES, Answers
-from ecrwiz.services.templates.workflow import VARIABLES
+from ecrwiz.services.templates.workflow import ROLE_VARIABLE, VARIABLES
 from tests.infra_kit import rendered
 
 DOCS = (Path(__file__).parents[1] / "docs" / "infra.md").read_text()
@@ -42,7 +43,7 @@ def test_values_and_default(name: str) -> None:
 
 def test_every_action_of_the_policies_is_there() -> None:
     files = rendered(ecs_deploy="yes")
-    text = files["infra/modules/ci_user/main.tf"] + files["infra/modules/ci_user/ecs.tf"]
+    text = files["infra/modules/ci_policy/main.tf"]
     granted = set(re.findall(r'"(?:ecr|ecs|iam):([A-Z]\w+)"', text)) - {"PassedToService"}
     told = set(re.findall(r"\b(?:ecr:|ecs:|iam:)?([A-Z][a-z]+[A-Z]\w+)`", DOCS))
     assert granted == told - {"AccessDenied"}
@@ -50,5 +51,15 @@ def test_every_action_of_the_policies_is_there() -> None:
 
 def test_every_setting_of_the_workflow_is_there() -> None:
     assert [
-        name for name in (*VARIABLES, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if f"`{name}`" not in DOCS
+        name
+        for name in (*VARIABLES, ROLE_VARIABLE, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        if f"`{name}`" not in DOCS
     ] == []
+
+
+def test_every_file_is_there() -> None:
+    """Of the Terraform, and what is written beside it."""
+    told = set(re.findall(r"^      ([\w./-]+)  ", DOCS, re.MULTILINE))
+    paths = [path.removeprefix("infra/") for path in rendered(ci_identity="both")]
+    files = {path if "/" not in path else f"{path.rpartition('/')[0]}/" for path in paths}
+    assert told == files | {KEY_FILE, TRUST_FILE}

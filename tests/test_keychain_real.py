@@ -160,6 +160,32 @@ out["same"] = (await kept.read(name)).reveal() == half
     assert answer["same"] is True
 
 
+def test_the_entry_of_a_rotation_goes_and_the_one_in_use_stays(home: Path) -> None:
+    session(
+        home,
+        UNLOCK,
+        """
+await kept.store(entry, pack("AKIA1", Secret("one")))
+await kept.store(next_entry_name("123456789012", "shop", "dev"), pack("AKIA2", Secret("two"), "nonce1"))
+""",
+    )
+    answer = session(
+        home,
+        UNLOCK,
+        """
+name = next_entry_name("123456789012", "shop", "dev")
+waiting = await kept.read(name)
+out["waiting"] = [unpack(waiting)[0], rotation_of(waiting)]
+await kept.store(entry, pack("AKIA2", unpack(waiting)[1]))
+out["deleted"] = [await kept.delete(name), await kept.delete(name)]
+out["after"] = [await kept.read(name), unpack(await kept.read(entry))[1].reveal()]
+""",
+    )
+    assert answer["waiting"] == ["AKIA2", "nonce1"]
+    assert answer["deleted"] == [True, False]
+    assert answer["after"] == [None, "two"]
+
+
 def test_locked(home: Path) -> None:
     session(home, UNLOCK, 'await kept.store(entry, Secret("x"))')
     answer = session(home, LOCKED, 'out["store"] = await attempt(kept.store(entry, Secret("y")))')

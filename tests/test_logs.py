@@ -109,17 +109,19 @@ def test_a_log_that_is_a_link_or_gone_is_told(tmp_path: Path) -> None:
 
 
 def test_a_copy_goes_to_the_downloads_and_never_over_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    downloads, here = Path.home() / "Downloads", tmp_path / "here"
+    home, here = Path.home(), tmp_path / "here"
+    downloads = home / "Downloads"
     here.mkdir()
     monkeypatch.chdir(here)
     log = write_log(tmp_path / "logs", "20261123-101500", StepId.BUILD, NASTY, "")
     first = export(log)
-    assert first == here / "ecrwiz-20261123-101500-build.log", "without a downloads folder: the working folder"
+    assert first == home / "ecrwiz-20261123-101500-build.log", "without a downloads folder: the home folder"
     downloads.mkdir()
     second, third = export(log), export(log)
     assert (second.parent, second.name) == (downloads, first.name)
     assert third == downloads / "ecrwiz-20261123-101500-build-2.log"
     assert third.read_bytes() == second.read_bytes() == first.read_bytes() == log.read_bytes()
     assert stat.S_IMODE(third.stat().st_mode) == 0o600
+    assert list(here.iterdir()) == [], "the working folder is the application's, and gets nothing"
     with pytest.raises(ToolFailedError, match="could not be copied"):
         export(tmp_path / "gone.log")

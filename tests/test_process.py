@@ -292,7 +292,9 @@ async def test_capture_can_be_cancelled(tmp_path: Path) -> None:
 
 
 async def test_children_get_no_secret_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN", "ECRWIZ_ANY"):
+    github = ("GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
+    gitlab = ("GITLAB_TOKEN", "GITLAB_ACCESS_TOKEN", "GL_TOKEN", "OAUTH_TOKEN", "CI_JOB_TOKEN")
+    for name in (*github, *gitlab, "ECRWIZ_ANY"):
         monkeypatch.setenv(name, "hush-hush")
     monkeypatch.setenv("KEPT", "yes")
     shown = (await process.capture(["env"], cwd=tmp_path)).stdout

@@ -8,7 +8,7 @@ import pytest
 from textual.widgets import Static
 
 from ecrwiz.flow.context import Context, Skipped
-from ecrwiz.flow.events import Status, StepId
+from ecrwiz.flow.events import CHAIN, Status, StepId
 from ecrwiz.model.errors import ToolFailedError
 from ecrwiz.model.results import Result
 from ecrwiz.widgets.row_list import RowList
@@ -140,7 +140,7 @@ async def test_the_receipt_is_written_as_markdown(stage: Stage, size: Size) -> N
         await on_screen(pilot, "Nothing exists yet.")
         await pilot.press("x", "y", "escape")
         app.session.start()
-        await until(pilot, lambda: screen_text(app).count("✓ ") == 7)
+        await until(pilot, lambda: screen_text(app).count("✓ ") == len(CHAIN))
         await pilot.press("p", "x")
         await on_screen(pilot, "Written to")
         file = stage.root / ".ecrwiz" / "receipt.md"
@@ -160,6 +160,6 @@ async def test_the_runs_list_is_filtered_while_it_runs(stage: Stage) -> None:
         rows = app.screen.query_one("#steps", RowList)
         await until(pilot, lambda: [row.key for row in rows.rows] == ["push"])
         await pilot.press("escape")
-        await until(pilot, lambda: len(rows.rows) == 7)
+        await until(pilot, lambda: len(rows.rows) == len(CHAIN))
         assert front(app) == "RunScreen"
         slow.go_on.set()

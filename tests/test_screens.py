@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -12,22 +11,18 @@ from textual.screen import Screen
 from textual.widgets import Footer, Input
 
 from ecrwiz.actions import ACTIONS, SCOPES, in_scope
-from ecrwiz.flow.context import Approvals, Context
-from ecrwiz.flow.events import Failure, Progress, Question, Status, StepFinished, StepId, StepStarted
-from ecrwiz.flow.preview import Preview
-from ecrwiz.model.app import NodeApp, PublicVariable
+from ecrwiz.flow.context import Context
+from ecrwiz.flow.events import CHAIN, Failure, Progress, Question, Status, StepFinished, StepId, StepStarted
 from ecrwiz.model.errors import MissingToolError
-from ecrwiz.model.results import FileChange, Plan, PlannedChange, Result
+from ecrwiz.model.results import Result
 from ecrwiz.screens import run_state, words
-from ecrwiz.screens.answers import AnswersScreen
 from ecrwiz.screens.menu import MenuScreen
 from ecrwiz.screens.run import RunScreen
-from ecrwiz.services import node_app
 from ecrwiz.widgets.log_pane import LogPane
 from ecrwiz.widgets.row_list import RowList
 from tests.fake_steps import RESULTS
 from tests.test_app import Slow
-from tests.wizard import FILES, KINDS, NASTY, NOTES, SIZES, Stage, front, on_screen, screen_text, until
+from tests.wizard import NASTY, SIZES, Stage, front, on_screen, screen_text, until
 
 sizes = pytest.mark.parametrize("size", SIZES)
 Size = tuple[int, int]
@@ -42,8 +37,8 @@ def stage(next_app: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
 async def test_home_shows_the_project_and_how_every_step_stands(stage: Stage, size: Size) -> None:
     async with stage.wizard(size) as (app, pilot):
         await on_screen(pilot, "blog (dev)", "us-east-1", "web/blog/nextjs", "not built yet", "no repository")
-        assert screen_text(app).count("○ ") == 7
-        assert screen_text(app).count("not run") == 7
+        assert screen_text(app).count("○ ") == len(CHAIN)
+        assert screen_text(app).count("not run") == len(CHAIN)
         app.session.start((StepId.RENDER, StepId.BUILD))
         await until(pilot, lambda: screen_text(app).count("fresh") == 2)
         stage.steps.inputs[StepId.BUILD] = {"platform": "linux/arm64"}
@@ -66,7 +61,7 @@ async def test_home_opens_the_log_of_the_marked_step(stage: Stage) -> None:
 async def test_home_says_when_all_is_fresh_and_runs_all_straight_when_nothing_is_made(stage: Stage) -> None:
     async with stage.wizard() as (app, pilot):
         app.session.start()
-        await until(pilot, lambda: screen_text(app).count("✓ ") == 7)
+        await until(pilot, lambda: screen_text(app).count("✓ ") == len(CHAIN))
         await pilot.press("a")
         await until(pilot, lambda: "Every step is fresh." in " ".join(stage.told))
         stage.steps.inputs[StepId.GITHUB] = {"token": "other"}
@@ -88,72 +83,6 @@ async def test_home_leads_bad_answers_to_the_form(stage: Stage) -> None:
             await pilot.press("escape")
             await until(pilot, lambda: front(app) == "MenuScreen")
         assert stage.steps.ran == []
-
-
-@sizes
-async def test_the_form_shows_origins_checks_while_typing_and_previews_names(stage: Stage, size: Size) -> None:
-    async with stage.wizard(size, saved=False, port="8080") as (app, pilot):
-        await until(pilot, lambda: front(app) == "AnswersScreen")
-        await on_screen(pilot, "from package.json", "from --set port", "default")
-        await on_screen(pilot, "web/blog/nextjs", "ci-blog-dev-server-user")
-        for label in ("Project id", "App", "Environment", "AWS region", "Port", "Dockerfile", "Platform", "GitHub"):
-            assert label in screen_text(app)
-        await pilot.press("ctrl+u", *"My Shop")
-        await on_screen(pilot, "my-shop would", "web/…/nextjs")
-        await pilot.press("enter")
-        await until(pilot, lambda: "Nothing was saved" in " ".join(stage.told))
-        assert not (stage.root / "ecrwiz.toml").exists()
-        await pilot.press("ctrl+u", *"shop")
-        await on_screen(pilot, "web/shop/nextjs", "ci-shop-dev-server-user")
-
-
-async def test_the_form_tells_when_names_are_too_long_together(stage: Stage) -> None:
-    async with stage.wizard(saved=False) as (app, pilot):
-        await until(pilot, lambda: front(app) == "AnswersScreen")
-        app.screen.query(Input).first().value = "a" * 60
-        await on_screen(pilot, "IAM allows 64")
-        await pilot.press("enter")
-        assert isinstance(app.screen, AnswersScreen)
-
-
-async def test_every_field_is_reached_by_keys_and_saved(stage: Stage) -> None:
-    async with stage.wizard(saved=False) as (app, pilot):
-        await until(pilot, lambda: front(app) == "AnswersScreen" and isinstance(app.focused, Input))
-        await pilot.press("ctrl+u", *"shop", "down", "ctrl+u", *"web", "tab", "ctrl+u", *"prod", "tab")
-        await pilot.press("ctrl+u", *"eu-west", "down", "enter", "tab", "ctrl+u", *"8080", "tab")
-        await pilot.press("right", "tab", "right", "tab", *"octo/shop", "tab", *"health", "tab", "right", "tab")
-        await pilot.press("tab", "right", "tab", "right", "ctrl+n")
-        await until(pilot, lambda: front(app) == "ReviewScreen")
-        answers = app.session.project.answers
-        assert (answers.project_id, answers.app, answers.env) == ("shop", "web", "prod")
-        assert (answers.region, answers.port) == ("eu-west-2", 8080)
-        assert (answers.strategy, answers.platform) == ("article", "linux/arm64")
-        assert answers.github_repository == "octo/shop"
-        assert (answers.health_path, answers.workflow, answers.ecs_deploy) == ("/health", "no", "no")
-        assert (answers.tag_mutability, answers.infra_layout) == ("immutable", "beside")
-        assert 'region = "eu-west-2"' in (stage.root / "ecrwiz.toml").read_text()
-
-
-@sizes
-async def test_public_variables_are_asked_for_and_said_to_be_public(
-    stage: Stage, size: Size, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names = ("NEXT_PUBLIC_API_URL", "NEXT_PUBLIC_SITE")
-    variables = tuple(PublicVariable(name, f"src/{NASTY}.js:3") for name in names)
-    real = node_app.detect
-
-    def detect(root: Path) -> NodeApp:
-        return replace(real(root), public_variables=variables)
-
-    monkeypatch.setattr(node_app, "detect", detect)
-    async with stage.wizard(size, saved=False) as (app, pilot):
-        await until(pilot, lambda: front(app) == "AnswersScreen")
-        app.screen.query_one(f"#field-build_args-{names[1]} Input", Input).focus()
-        await on_screen(pilot, "Public: baked into the image, for everybody to read", *names, "src/aws_ecr")
-        await pilot.press(*"https://example.com", "ctrl+n")
-        await until(pilot, lambda: front(app) == "ReviewScreen")
-        assert dict(app.session.project.answers.build_args) == {names[1]: "https://example.com"}
-        assert f'"build_args.{names[1]}"' in (text := (stage.root / "ecrwiz.toml").read_text()) or names[1] in text
 
 
 async def test_a_choice_of_a_step_is_asked_with_the_safe_one_marked(stage: Stage) -> None:
@@ -222,132 +151,6 @@ async def test_buttons_that_fit_stand_side_by_side(stage: Stage) -> None:
         assert not app.screen.query_one(".modal--box").has_class("-stacked")
         assert len({button.region.y for button in app.screen.query("Button")}) == 1
         await pilot.press("escape")
-
-
-@sizes
-async def test_the_review_tells_of_terraform_that_is_in_the_way(stage: Stage, size: Size) -> None:
-    got: list[object] = []
-
-    async def look(context: Context) -> Result:
-        got.append(context.approvals.plan)
-        return RESULTS[StepId.RENDER]
-
-    stage.steps.doing[StepId.RENDER] = look
-    clash = Failure("infra/ was there already, and clashes: infra/a.tf: provider aws.", "--set infra_layout=beside", 2)
-    stage.seen = replace(stage.seen, existing=("infra/a.tf: provider aws",), clash=clash, beside=True)
-    async with stage.wizard(size) as (app, pilot):
-        await pilot.press("v")
-        await on_screen(pilot, "Findings", "1 warning", clash.message, "- infra/a.tf: provider aws")
-        await on_screen(pilot, "as they would be beside it, in infra/ecrwiz", '"Terraform in" among the answers')
-        assert "--set" not in screen_text(app), "in the wizard nobody types options"
-        await pilot.press("g")
-        await until(pilot, lambda: got)
-    assert got == [None], "where the files go is still open"
-
-
-async def test_the_form_saves_only_what_was_changed_as_yours(stage: Stage) -> None:
-    async with stage.wizard(saved=False) as (app, pilot):
-        await until(pilot, lambda: front(app) == "AnswersScreen")
-        await pilot.press("ctrl+u", *"shop", "enter")
-        await until(pilot, lambda: front(app) == "ReviewScreen")
-        origins = app.session.project.resolved.origins
-        assert origins["project_id"].source == "you"
-        assert origins["port"].source != "you"
-
-
-@sizes
-async def test_the_review_shows_plan_and_files_and_what_go_would_do(stage: Stage, size: Size) -> None:
-    async with stage.wizard(size) as (app, pilot):
-        await pilot.press("v")
-        await on_screen(pilot, "Terraform plan", "2 to add, 1 to destroy", "Nothing is made yet. g will write 3 files")
-        await on_screen(pilot, "+ create", "± replace", 'aws_ecr_repository.this["a"]')
-        await pilot.press("down")
-        await on_screen(pilot, "+FROM node:22")
-        await pilot.press("down")
-        await on_screen(pilot, "-exec node [a", "+exec node server.js", "kept (space: overwrite)")
-        await pilot.press("space")
-        await on_screen(pilot, "overwritten, with a backup", "g will write 4 files")
-        await pilot.press("space")
-        await on_screen(pilot, "both, conflicts marked", "<<<<<<< yours")
-        await pilot.press("space")
-        await on_screen(pilot, "kept (space: overwrite)", "g will write 3 files")
-        await pilot.press("down")
-        await on_screen(pilot, ".dockerignore is the same as what would be written.")
-        await pilot.press("space")
-        await until(pilot, lambda: "can be kept or overwritten" in " ".join(stage.told))
-        await pilot.press("escape")
-        await until(pilot, lambda: front(app) == "MenuScreen")
-        assert stage.steps.ran == []
-
-
-@sizes
-async def test_the_review_shows_findings_and_who_changed_what(stage: Stage, size: Size) -> None:
-    got: list[Approvals] = []
-
-    async def look(context: Context) -> Result:
-        got.append(context.approvals)
-        return RESULTS[StepId.RENDER]
-
-    stage.steps.doing[StepId.RENDER] = look
-    program = "infra/x.tf: data external.y (data external)"
-    stage.seen = Preview(KINDS, Plan((PlannedChange("a.b", "import", "update"),)), None, (program,), NOTES)
-    async with stage.wizard(size) as (_app, pilot):
-        await pilot.press("v")
-        await on_screen(pilot, "Findings", "2 warnings", "1 to import")
-        await on_screen(pilot, "! warning: server.js:3 listens", "Use process.env.PORT", program)
-        await on_screen(pilot, "updated, untouched by you", "merged, with a backup", "stays as you changed it")
-        await on_screen(pilot, "g will write 3 files")
-        await pilot.press("down")
-        await on_screen(pilot, "< import", "a.b")
-        await pilot.press("down", "down", "down")
-        await on_screen(pilot, ".dockerignore was changed by you alone")
-        await pilot.press("down", "space")
-        await on_screen(pilot, "overwritten, with a backup", "g will write 4 files")
-        await pilot.press("space")
-        await on_screen(pilot, "kept (space: overwrite)")
-        await pilot.press("space", "g")
-        await until(pilot, lambda: got)
-    assert dict(got[0].files) == {".gitignore": "new"}, "without a merge there is no text with both sides"
-
-
-async def test_the_review_tells_why_there_is_no_plan_and_can_look_again(stage: Stage) -> None:
-    stage.seen = Preview(FILES, None, Failure(f"No credentials {NASTY}.", "Log in first."))
-    async with stage.wizard() as (_app, pilot):
-        await pilot.press("v")
-        await on_screen(pilot, "Terraform could not plan.", NASTY, "Log in first.", "plan is then shown")
-        stage.seen = Preview(FILES, Plan(()))
-        await pilot.press("r")
-        await on_screen(pilot, "Terraform would change nothing", "change nothing in AWS")
-
-
-async def test_an_overwritten_terraform_file_takes_the_agreement_to_the_plan_back(stage: Stage) -> None:
-    got: list[object] = []
-
-    async def look(context: Context) -> Result:
-        got.append(context.approvals.plan)
-        return RESULTS[StepId.RENDER]
-
-    stage.steps.doing[StepId.RENDER] = look
-    assert stage.seen.plan
-    stage.seen = Preview((FileChange("infra/main.tf", "changed", "+x\n"),), stage.seen.plan)
-    async with stage.wizard() as (_app, pilot):
-        await pilot.press("v")
-        await on_screen(pilot, "Terraform plan")
-        await pilot.press("down", "space", "g")
-        await until(pilot, lambda: got)
-    assert got == [None], "the plan was made with the old file"
-
-
-async def test_the_review_tells_when_it_cannot_look(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(project: object, on_lines: object) -> Preview:
-        raise MissingToolError(f"There is no {NASTY}.", "Install it.")
-
-    monkeypatch.setattr("ecrwiz.flow.preview.preview", broken)
-    async with stage.wizard() as (_app, pilot):
-        await pilot.press("v")
-        await on_screen(pilot, NASTY, "Install it.")
-        await pilot.press("g")
-        await until(pilot, lambda: "Wait until the review is complete." in " ".join(stage.told))
 
 
 @sizes
@@ -427,7 +230,7 @@ async def test_the_receipt_tells_what_exists_and_can_be_copied(stage: Stage, siz
         await on_screen(pilot, "Nothing exists yet.")
         await pilot.press("escape")
         app.session.start()
-        await until(pilot, lambda: screen_text(app).count("✓ ") == 7)
+        await until(pilot, lambda: screen_text(app).count("✓ ") == len(CHAIN))
         await pilot.press("p")
         await on_screen(pilot, "CI identity", "AKIA1", "SecretService")
         await pilot.press("y")

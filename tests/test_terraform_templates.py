@@ -23,8 +23,12 @@ VARIABLES = rendered()["infra/variables.tf"]
 @pytest.fixture(scope="module")
 def infra(tmp_path_factory: pytest.TempPathFactory) -> Infra:
     # The tests before init, which installs the modules that they name, too.
-    tests = {"root": ROOT_TEST, "module": MODULE_TEST, "refuses": REFUSES_TEST, "null": NULL_TEST, "ecs": ECS_TEST}
-    files = rendered() | {f"infra/{name}.tftest.hcl": text for name, text in tests.items()}
+    tests = {
+        "root": ROOT_TEST, "policy": POLICY_TEST, "user": USER_TEST, "role": ROLE_TEST, "refuses": REFUSES_TEST,
+        "null": NULL_TEST, "ecs": ECS_TEST,
+    }  # fmt: skip
+    texts = {f"infra/{name}.tftest.hcl": text for name, text in tests.items()}
+    files = rendered(ci_identity="oidc") | rendered() | texts  # every module, though the root calls two of them
     made = Infra(tmp_path_factory.mktemp("app"), files)
     made.init("-backend-config=path=elsewhere.tfstate")
     return made
@@ -33,8 +37,14 @@ def infra(tmp_path_factory: pytest.TempPathFactory) -> Infra:
 def test_layout() -> None:
     assert list(rendered()) == [
         *(f"infra/{name}" for name in ("versions.tf", "main.tf", "variables.tf", "terraform.tfvars", "outputs.tf")),
+        *(f"infra/modules/ci_policy/{name}.tf" for name in ("versions", "main", "variables", "outputs")),
         *(f"infra/modules/ci_user/{name}.tf" for name in ("versions", "main", "ecs", "variables", "outputs")),
     ]
+    role, both = (set(rendered(ci_identity=identity)) for identity in ("oidc", "both"))
+    assert both - set(rendered()) == {
+        f"infra/modules/ci_role/{name}.tf" for name in ("versions", "main", "variables", "outputs")
+    }
+    assert role == {path for path in both if "/ci_user/" not in path}
 
 
 def test_is_valid_without_a_warning(infra: Infra) -> None:
@@ -167,10 +177,52 @@ run "root" {{
 }}
 """
 
-MODULE_TEST = f"""
+POLICY_TEST = f"""
 mock_provider "aws" {{}}
 
-run "module" {{
+run "policy" {{
+  command = apply
+
+  module {{
+    source = "./modules/ci_policy"
+  }}
+
+  variables {{
+    ecr_resource_arns = ["{REPOSITORY}"]
+  }}
+
+  assert {{
+    condition     = jsondecode(output.push) == jsondecode({hcl_quote(json.dumps(POLICY))})
+    error_message = "policy: ${{output.push}}"
+  }}
+  assert {{
+    condition     = output.deploy == null
+    error_message = "nobody asked for it"
+  }}
+}}
+
+run "empty" {{
+  command = plan
+
+  module {{
+    source = "./modules/ci_policy"
+  }}
+
+  variables {{
+    ecr_resource_arns = []
+  }}
+
+  expect_failures = [var.ecr_resource_arns]
+}}
+"""
+
+# Any policies, to see that they arrive; the real ones are ci_policy's.
+ONE, OTHER = (hcl_quote(json.dumps({"Version": "2012-10-17", "Id": name, "Statement": []})) for name in ("1", "2"))
+
+USER_TEST = f"""
+mock_provider "aws" {{}}
+
+run "user" {{
   command = apply
 
   module {{
@@ -178,10 +230,11 @@ run "module" {{
   }}
 
   variables {{
-    project_id        = "blog"
-    env               = "prod"
-    pgp_key           = "{KEY}"
-    ecr_resource_arns = ["{REPOSITORY}"]
+    project_id    = "blog"
+    env           = "prod"
+    pgp_key       = "{KEY}"
+    push_policy   = {ONE}
+    deploy_policy = {OTHER}
   }}
 
   assert {{
@@ -197,11 +250,97 @@ run "module" {{
     error_message = "the output is not the encrypted one"
   }}
   assert {{
-    condition     = jsondecode(aws_iam_user_policy.push.policy) == jsondecode({hcl_quote(json.dumps(POLICY))})
-    error_message = "policy: ${{aws_iam_user_policy.push.policy}}"
+    condition     = [aws_iam_user_policy.push.policy, aws_iam_user_policy.deploy[0].policy] == [{ONE}, {OTHER}]
+    error_message = "policies"
   }}
 }}
 """
+
+ISSUER = "token.actions.githubusercontent.com"
+SUBJECTS = ["repo:octo@1/web@2:ref:refs/heads/main", "repo:octo/web:ref:refs/heads/main"]
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Sid": "GitHubActions",
+            "Effect": "Allow",
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Principal": {"Federated": f"arn:aws-cn:iam::123456789012:oidc-provider/{ISSUER}"},
+            "Condition": {"StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com.cn", f"{ISSUER}:sub": SUBJECTS}},
+        }
+    ],
+}
+
+
+def module_with_role(name: str, body: str, **changed: object) -> str:
+    """A run of the role's module with these values."""
+    values = {"issuer": ISSUER, "audience": "sts.amazonaws.com.cn", "subjects": SUBJECTS} | changed
+    given = "\n".join(f"    {key} = jsondecode({hcl_quote(json.dumps(value))})" for key, value in values.items())
+    return f"""
+run "{name}" {{
+  command = apply
+
+  module {{
+    source = "./modules/ci_role"
+  }}
+
+  variables {{
+    project_id    = "blog"
+    env           = "prod"
+    push_policy   = {ONE}
+    deploy_policy = {OTHER}
+{given}
+  }}
+{body}
+}}
+"""
+
+
+_ROLE_ASSERT = f"""
+  override_data {{
+    target = data.aws_partition.current
+    values = {{ partition = "aws-cn" }}
+  }}
+  override_data {{
+    target = data.aws_caller_identity.current
+    values = {{ account_id = "123456789012" }}
+  }}
+  assert {{
+    condition     = jsondecode(aws_iam_role.this.assume_role_policy) == jsondecode({hcl_quote(json.dumps(TRUST))})
+    error_message = aws_iam_role.this.assume_role_policy
+  }}
+  assert {{
+    condition     = aws_iam_role.this.name == "ci-blog-prod-server-role"
+    error_message = "name"
+  }}
+  assert {{
+    condition     = aws_iam_role.this.max_session_duration == 3600
+    error_message = "length of a session"
+  }}
+  assert {{
+    condition     = [aws_iam_role_policy.push.policy, aws_iam_role_policy.deploy[0].policy] == [{ONE}, {OTHER}]
+    error_message = "policies"
+  }}
+  assert {{
+    condition     = output.arn == aws_iam_role.this.arn
+    error_message = "arn"
+  }}
+"""
+_ROLE_BAD: dict[str, tuple[str, object]] = {
+    "nobody": ("subjects", []),
+    "pattern": ("subjects", ["repo:octo/web:*"]),
+    "letter": ("subjects", ["repo:octo/we?:ref:refs/heads/main"]),
+    "variable": ("subjects", ["repo:${aws:username}/web:ref:refs/heads/main"]),
+    "blank": ("subjects", [""]),
+    "one_of_two": ("subjects", [SUBJECTS[0], "*"]),
+    "url": ("issuer", f"https://{ISSUER}"),
+    "condition": ("issuer", f'{ISSUER}:sub" : "x'),
+    "anybody": ("audience", "*"),
+}
+ROLE_TEST = 'mock_provider "aws" {}\n' + module_with_role("role", _ROLE_ASSERT) + "".join(
+    module_with_role(name, f"  expect_failures = [var.{field}]", **{field: value}).replace(" = apply", " = plan")
+    for name, (field, value) in _ROLE_BAD.items()
+)  # fmt: skip
 
 
 def module_with_key(name: str, key: str, expected: str) -> str:
@@ -217,7 +356,7 @@ run "{name}" {{
     project_id        = "blog"
     env               = "prod"
     pgp_key           = {key}
-    ecr_resource_arns = ["{REPOSITORY}"]
+    push_policy       = "{{}}"
   }}
 {expected}
 }}
@@ -287,13 +426,10 @@ run "{name}" {{
   command = apply
 
   module {{
-    source = "./modules/ci_user"
+    source = "./modules/ci_policy"
   }}
 
   variables {{
-    project_id        = "blog"
-    env               = "prod"
-    pgp_key           = "{KEY}"
     ecr_resource_arns = ["{REPOSITORY}"]
     ecs               = jsondecode({hcl_quote(json.dumps(ecs))})
   }}
@@ -304,8 +440,8 @@ run "{name}" {{
 
 _ECS_ASSERT = f"""{_CHINA}
   assert {{
-    condition     = jsondecode(aws_iam_user_policy.deploy[0].policy) == jsondecode({hcl_quote(json.dumps(ECS_POLICY))})
-    error_message = aws_iam_user_policy.deploy[0].policy
+    condition     = jsondecode(output.deploy) == jsondecode({hcl_quote(json.dumps(ECS_POLICY))})
+    error_message = output.deploy
   }}
 """
 _ECS_BAD = {
@@ -327,13 +463,25 @@ def test_what_would_be_made_at_the_root(infra: Infra) -> None:
     assert "1 passed, 0 failed" in done.stdout
 
 
-def test_the_ci_user_may_push_to_its_repository_and_nothing_else(infra: Infra) -> None:
-    done = infra.run("test", "-no-color", "-filter=module.tftest.hcl")
+def test_ci_may_push_to_its_repository_and_nothing_else(infra: Infra) -> None:
+    done = infra.run("test", "-no-color", "-filter=policy.tftest.hcl")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed, 0 failed" in done.stdout
+
+
+def test_the_user_gets_these_policies_and_a_key(infra: Infra) -> None:
+    done = infra.run("test", "-no-color", "-filter=user.tftest.hcl")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed, 0 failed" in done.stdout
 
 
-def test_a_deploying_user_may_update_its_service_and_pass_two_roles(infra: Infra) -> None:
+def test_the_role_trusts_exact_subjects_and_no_pattern(infra: Infra) -> None:
+    done = infra.run("test", "-no-color", "-filter=role.tftest.hcl")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{1 + len(_ROLE_BAD)} passed, 0 failed" in done.stdout
+
+
+def test_who_deploys_may_update_its_service_and_pass_two_roles(infra: Infra) -> None:
     done = infra.run("test", "-no-color", "-filter=ecs.tftest.hcl")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{1 + len(_ECS_BAD)} passed, 0 failed" in done.stdout

@@ -21,6 +21,7 @@ from tests.infra_kit import KEY, KMS_KEY, REGION, Infra, answers, rendered
 
 # Values that render differently; yes/no and the words are taken from the answers themselves.
 VALUES: dict[str, tuple[str, ...]] = {
+    "ci_identity": CHOICES["ci_identity"],
     "infra_layout": CHOICES["infra_layout"],
     "tag_mutability": CHOICES["tag_mutability"],
     "untagged_days": ("0", "14"),
@@ -50,16 +51,16 @@ def test_all_combinations_are_formatted_as_terraform_does(tmp_path: Path, terraf
     argv = [terraform_program, "fmt", "-check", "-diff", str(tmp_path)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert len(COMBINATIONS) == 768
-    assert len(texts) > 100
+    assert len(COMBINATIONS) == 3 * 768
+    assert len(texts) > 150
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Infra:
-    """A root module, and one in `ecrwiz/` below it, both with the provider."""
-    made = Infra(tmp_path_factory.mktemp("app"), rendered(infra_layout="beside"))
+    """A root module, and one in `ecrwiz/` below it, both with the provider and every module."""
+    made = Infra(tmp_path_factory.mktemp("app"), rendered(infra_layout="beside", ci_identity="both"))
     made.init(folder="ecrwiz")
-    made.put(rendered())
+    made.put(rendered(ci_identity="both"))
     made.init()
     return made
 
@@ -74,10 +75,18 @@ THEIRS = {
 }
 _FILTER = re.compile(r"  image_tag_mutability_exclusion_filter \{\n.*?\n  \}\n", re.DOTALL)
 SHAPES = [
-    {"infra_layout": layout, "untagged_days": days, "keep_images": "0", "tag_mutability": mutability}
+    {
+        "infra_layout": layout,
+        "untagged_days": days,
+        "keep_images": "0",
+        "tag_mutability": mutability,
+        "ci_identity": identity,
+    }
     for layout in ("infra", "beside", "reuse")
-    for days in ("0", "14")
-    for mutability in ("mutable", "immutable-except-latest")
+    for days, mutability in itertools.product(("0", "14"), ("mutable", "immutable-except-latest"))
+    for identity in CHOICES["ci_identity"]
+    # What the identity changes has nothing to do with rules and tags.
+    if identity == "access-key" or (days, mutability) == ("14", "mutable")
 ]
 
 
@@ -106,7 +115,7 @@ def _without_filter(text: str) -> str:
 
 def test_other_answers_change_values_only() -> None:
     for options in COMBINATIONS:
-        shape = {name: options[name] for name in ("infra_layout", "tag_mutability")}
+        shape = {name: options[name] for name in ("infra_layout", "tag_mutability", "ci_identity")}
         rule = "14" if options["untagged_days"] != "0" or options["keep_images"] != "0" else "0"
         plain = rendered(**shape, untagged_days=rule, keep_images="0")
         for path, text in rendered(**options).items():
@@ -124,6 +133,7 @@ def test_layouts() -> None:
     assert {path.replace("infra/ecrwiz/", "infra/"): text for path, text in beside.items()} == infra
     assert list(reuse) == [
         *(f"infra/ecrwiz{end}" for end in (".tf", "-variables.tf", ".auto.tfvars", "-outputs.tf")),
+        *(f"infra/modules/ci_policy/{name}.tf" for name in ("versions", "main", "variables", "outputs")),
         *(f"infra/modules/ci_user/{name}.tf" for name in ("versions", "main", "ecs", "variables", "outputs")),
     ]
     root = "".join(text for path, text in reuse.items() if "/modules/" not in path)
@@ -143,6 +153,19 @@ def test_layouts() -> None:
     assert root.count('managed-by = "ecrwiz"') == 1
     assert "tags = aws_ecr_repository.main.tags" in root
     assert f'data.aws_region.ecrwiz.id == "{REGION}"' in root
+
+
+def test_the_identity_moves_no_address() -> None:
+    key, role, both = (set(_addresses(rendered(ci_identity=identity))) for identity in ("access-key", "oidc", "both"))
+    user = {("", "ci_user"), *(("aws_iam_user", "this"), ("aws_iam_access_key", "this"))}
+    user |= {("aws_iam_user_policy", name) for name in ("push", "deploy")}
+    of_role = {("", "ci_role"), ("aws_iam_role", "this")}
+    of_role |= {("aws_iam_role_policy", name) for name in ("push", "deploy")}
+    assert (both - key, both - role) == (of_role, user)
+    for layout in ("infra", "beside", "reuse"):
+        files = rendered(ci_identity="oidc", infra_layout=layout)
+        assert "ci_user" not in "".join(text for path, text in files.items() if "/modules/" not in path)
+        assert "tags = aws_ecr_repository.main.tags" in "".join(files.values()) or layout != "reuse"
 
 
 def _addresses(files: dict[str, str]) -> list[tuple[str, str]]:
@@ -211,6 +234,31 @@ def test_answers_that_exclude_each_other_are_refused_before_anything_is_rendered
     with pytest.raises(BadInputError, match="IAM allows 2048"):
         check(answers(ecs_deploy="yes", **long))
     check(answers(ecs_deploy="no", **long))
+    check(answers(ecs_deploy="yes", ci_identity="oidc", **long))  # a role has more room
+
+
+TRUSTED = [
+    ({}, True),
+    ({"oidc_trust": "branch:main, branch:next"}, True),
+    ({"github_environment": "prod"}, True),
+    ({"github_environment": "prod", "oidc_trust": "environment:prod, branch:main"}, True),
+    ({"github_environment": "prod", "oidc_trust": "branch:main"}, False),
+    ({"github_environment": "prod", "oidc_trust": "environment:production"}, False),
+    ({"oidc_trust": "environment:prod"}, False),
+    ({"oidc_trust": "environment:prod", "workflow": "no"}, True),
+    ({"oidc_trust": "environment:prod", "ci_identity": "access-key"}, True),
+]
+
+
+@pytest.mark.parametrize(("options", "fits"), TRUSTED)
+def test_a_role_that_would_not_trust_the_workflow_is_refused(options: dict[str, str], fits: bool) -> None:
+    given = answers(**{"ci_identity": "oidc", **options})
+    if fits:
+        check(given)
+        return
+    with pytest.raises(BadInputError, match="AWS would refuse every run") as caught:
+        check(given)
+    assert "--set" in caught.value.hint
 
 
 def test_the_usual_names_are_far_from_iams_limit() -> None:

@@ -597,7 +597,7 @@ async def test_a_memory_that_is_no_text_counts_as_none(opened: Opened, next_app:
 
 def test_every_kind_has_its_words() -> None:
     from ecrwiz import reports
-    from ecrwiz.screens import review
+    from ecrwiz.screens import review_tree as review
 
     assert set(reports._KINDS) == set(review._KINDS)
     assert set(render._WORDS) == set(review._KINDS) - {"same", "removed", "left"}

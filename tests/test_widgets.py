@@ -8,12 +8,10 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.widget import Widget
 
-from ecrwiz.model.results import Plan, PlannedChange
 from ecrwiz.widgets.bars import progress_bar
 from ecrwiz.widgets.choice import Choice
-from ecrwiz.widgets.diff_view import DiffView
-from ecrwiz.widgets.field import ChoiceField, Field, PickField, TextField
-from ecrwiz.widgets.plan_list import PlanList
+from ecrwiz.widgets.field import ChoiceField, Field, TextField
+from ecrwiz.widgets.pick_field import PickField
 from ecrwiz.widgets.row_list import Cell, Column, Row, RowList
 from ecrwiz.widgets.step_list import StepList, StepRow
 
@@ -114,27 +112,6 @@ async def test_a_step_shows_glyph_and_word() -> None:
         assert text(steps, 1).split()[:4] == ["▸", "✗", "build", "failed"]
         assert NASTY in text(steps, 1)
         assert text(steps, 1).rstrip().endswith("1.0 s")
-
-
-async def test_a_plan_puts_what_is_lost_first_and_has_a_word_for_each_sign() -> None:
-    changes = PlanList()
-    plan = Plan((PlannedChange(NASTY, "create"), PlannedChange("b", "delete"), PlannedChange("c", "read")))
-    async with OneApp(changes).run_test(size=(60, 10)) as pilot:
-        changes.show_plan(plan)
-        await pilot.pause()
-        assert [text(changes, y).split()[-2:] for y in (0, 2)] == [["delete", "b"], ["read", "c"]]
-        assert "+ create  this" in text(changes, 1)
-
-
-async def test_a_diff_keeps_its_signs_and_colours_by_them() -> None:
-    diff = DiffView()
-    async with OneApp(diff).run_test(size=(40, 10)) as pilot:
-        diff.show_text(f"@@ -1 +1 @@\n-old {NASTY}\n+new\n same\n")
-        await pilot.pause()
-        lines = [diff.render_line(y) for y in range(4)]
-        assert [line.text.rstrip() for line in lines] == ["@@ -1 +1 @@", f"-old {NASTY}", "+new", " same"]
-        colours = [next(iter(line)).style.color for line in lines]  # type: ignore[union-attr]
-        assert len(set(colours)) == 4
 
 
 async def test_a_field_says_where_its_value_came_from_until_it_is_changed() -> None:

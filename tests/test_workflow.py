@@ -16,7 +16,7 @@ import yaml
 
 from ecrwiz.model.app import DockerfileFacts, NodeApp, PackageManager, Place, PublicVariable, RegistryAccess, Workspace
 from ecrwiz.model.errors import BadInputError
-from ecrwiz.services.templates.workflow import ACTIONS, VARIABLES, workflow_file
+from ecrwiz.services.templates.workflow import ACTIONS, REHEARSAL_BRANCH, ROLE_VARIABLE, VARIABLES, workflow_file
 from tests.infra_kit import answers
 
 TOP = Place()
@@ -73,6 +73,16 @@ ALL = [
         ("linux/amd64", "linux/arm64"),
     )
 ]
+ALL += [
+    (app, place, more | {"ci_identity": identity, "github_environment": name, "ecs_deploy": ecs, "region": region})
+    for (app, place, more), identity, name, ecs, region in itertools.product(
+        (APPS["plain"], APPS["member"]),
+        ("access-key", "oidc", "both"),
+        ("", "prod", "Prod: EU/1", "yes"),
+        ("yes", "no"),
+        ("eu-west-1", "cn-north-1"),
+    )
+]
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +126,14 @@ def test_zizmor_would_find_something(rendered: Path, tmp_path: Path) -> None:
 
 # What each expression may read. Anything that somebody else can write (a title, a branch) is none of these.
 KNOWN = re.compile(
-    r"secrets\.[A-Z][A-Z0-9_]*|vars\.[A-Z][A-Z0-9_]*|github\.sha|runner\.temp|steps\.(\w+)\.outputs\.[\w-]+"
+    r"secrets\.[A-Z][A-Z0-9_]*|vars\.[A-Z][A-Z0-9_]*|github\.sha|github\.run_id|runner\.temp|steps\.(\w+)\.outputs\.[\w-]+"
+)
+
+
+IF = (
+    "github.repository_owner == 'octocat' && "
+    "(github.ref == format('refs/heads/{0}', github.event.repository.default_branch) "
+    "|| github.ref == 'refs/heads/ecrwiz/rehearsal')"
 )
 
 
@@ -130,7 +147,9 @@ def test_as_github_reads_it(rendered: Path, number: int) -> None:
     assert set(workflow[True]) == {"push", "workflow_dispatch"}  # YAML 1.1 reads `on` as true
     job = workflow["jobs"]["push"]
     assert job["timeout-minutes"] <= 60
-    assert "github.repository_owner == 'octocat'" in job["if"]
+    assert job["if"] == IF
+    role = "AWS_ROLE_ARN" in text
+    assert job.get("permissions") == ({"contents": "read", "id-token": "write"} if role else None)
     seen: set[str] = set()
     for step in job["steps"]:
         assert step["name"]
@@ -237,13 +256,18 @@ def test_what_starts_a_build(app: NodeApp, place: Place, paths: list[str] | None
 
 
 TAG, NAME = "${{ steps.image.outputs.tag }}", "${{ steps.image.outputs.name }}"
-TAGS = {"mutable": [TAG, "latest"], "immutable": [TAG], "immutable-except-latest": [TAG, "latest"]}
+LATEST = "${{ steps.image.outputs.latest }}"
+TAGS = {
+    "mutable": [f"{NAME}:{TAG}", LATEST],
+    "immutable": [f"{NAME}:{TAG}"],
+    "immutable-except-latest": [f"{NAME}:{TAG}", LATEST],
+}
 
 
 @pytest.mark.parametrize(("mutability", "tags"), TAGS.items())
 def test_latest_is_pushed_where_it_may_move(mutability: str, tags: list[str]) -> None:
     build = step_of(job_of(tag_mutability=mutability), "build")
-    assert build["with"]["tags"].splitlines() == [f"{NAME}:{tag}" for tag in tags]
+    assert build["with"]["tags"].splitlines() == tags
     assert ("if" in build) == (mutability != "mutable")
 
 
@@ -315,6 +339,41 @@ def test_it_reads_what_the_wizard_exports() -> None:
     assert set(re.findall(r"secrets\.(\w+)", text)) == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
+@pytest.mark.parametrize("identity", ["oidc", "both"])
+def test_with_a_role_it_reads_no_secret(identity: str) -> None:
+    text = text_of(PLAIN, TOP, ci_identity=identity, **PUBLIC)
+    assert set(re.findall(r"vars\.(\w+)", text)) == {*VARIABLES, ROLE_VARIABLE, "NEXT_PUBLIC_API_URL"}
+    assert "secrets." not in text
+    assert "ACCESS_KEY" not in text
+    step = step_of(job_of(ci_identity=identity), "Become the CI role")["with"]
+    assert step == {
+        "role-to-assume": "${{ vars.AWS_ROLE_ARN }}",
+        "role-session-name": "ecrwiz-${{ github.run_id }}",
+        "aws-region": "${{ vars.AWS_REGION }}",
+        "allowed-account-ids": "${{ vars.AWS_ACCOUNT_ID }}",
+    }
+    assert "audience" not in step
+    china = step_of(job_of(ci_identity=identity, region="cn-north-1"), "Become the CI role")["with"]
+    assert china["audience"] == "sts.amazonaws.com.cn"
+
+
+@pytest.mark.parametrize("identity", ["access-key", "oidc"])
+@pytest.mark.parametrize("name", ["prod", "Prod: EU/1", "yes", "1.0", "a@b+c"])
+def test_the_job_works_in_the_environment(identity: str, name: str) -> None:
+    assert job_of(ci_identity=identity, github_environment=name)["environment"] == name
+    assert "environment" not in job_of(ci_identity=identity)
+    assert f"into the environment {name} (Settings, Environments)" in text_of(github_environment=name)
+
+
+def test_a_rehearsal_deploys_nothing() -> None:
+    job = job_of(ecs_deploy="yes", ci_identity="oidc")
+    names = [step["name"] for step in job["steps"]]
+    for step in job["steps"][names.index("Read the task definition") :]:
+        assert step["if"] == f"github.ref != 'refs/heads/{REHEARSAL_BRANCH}'"
+    assert names[-1] == "Deploy to ECS"
+    assert "if" not in step_of(job, "See that ECR has it")
+
+
 SHA = "0123456789abcdef0123456789abcdef01234567"
 DIGEST = "sha256:" + "a" * 64
 
@@ -333,15 +392,36 @@ def run_step(tmp_path: Path, step: dict[str, Any], aws: str, **environ: str) -> 
     return done.returncode, done.stdout, output.read_text() if output.exists() else ""
 
 
-def test_the_tag_is_the_commits_first_twelve_characters(tmp_path: Path) -> None:
-    code, _, output = run_step(tmp_path, step_of(job_of(), "image"), "exit 9", IMAGE="host/web/blog/nextjs")
-    assert (code, output) == (0, "tag=0123456789ab\nname=host/web/blog/nextjs\n")
+NAMED = "tag=0123456789ab\nname=host/web/blog/nextjs\n"
+
+
+@pytest.mark.parametrize(
+    ("mutability", "ref", "latest"),
+    [
+        ("mutable", "refs/heads/main", "latest=host/web/blog/nextjs:latest\n"),
+        ("immutable-except-latest", "refs/heads/main", "latest=host/web/blog/nextjs:latest\nthere=yes\n"),
+        ("immutable", "refs/heads/main", "there=yes\n"),
+        ("mutable", f"refs/heads/{REHEARSAL_BRANCH}", ""),
+        ("immutable-except-latest", f"refs/heads/{REHEARSAL_BRANCH}", "there=yes\n"),
+        ("mutable", f"refs/heads/{REHEARSAL_BRANCH}2", "latest=host/web/blog/nextjs:latest\n"),
+    ],
+)
+def test_the_tag_is_the_commits_first_twelve_characters(tmp_path: Path, mutability: str, ref: str, latest: str) -> None:
+    """And `latest` is not moved by a rehearsal, which says that it is one."""
+    step = step_of(job_of(tag_mutability=mutability), "image")
+    environ = {"IMAGE": "host/web/blog/nextjs", "REPOSITORY": "web/blog/nextjs", "GITHUB_REF": ref}
+    code, _, output = run_step(tmp_path, step, "exit 0", **environ)
+    assert (code, output) == (0, NAMED + latest)
+    summary = tmp_path / "GITHUB_STEP_SUMMARY"
+    assert summary.exists() == ("rehearsal" in ref and not ref.endswith("2"))
+    assert not summary.exists() or summary.read_text().startswith("This is a rehearsal: no `latest` is pushed")
 
 
 @pytest.mark.parametrize(("aws", "there"), [("exit 0", "there=yes\n"), ("exit 254", "")])
 def test_an_immutable_tag_that_is_taken_is_not_pushed_again(tmp_path: Path, aws: str, there: str) -> None:
     step = step_of(job_of(tag_mutability="immutable"), "image")
-    code, _, output = run_step(tmp_path, step, aws, IMAGE="host/r", REPOSITORY="web/blog/nextjs")
+    ref = "refs/heads/main"
+    code, _, output = run_step(tmp_path, step, aws, IMAGE="host/r", REPOSITORY="web/blog/nextjs", GITHUB_REF=ref)
     assert (code, output) == (0, f"tag=0123456789ab\nname=host/r\n{there}")
     asked = (tmp_path / "calls").read_text()
     assert "--repository-name web/blog/nextjs --image-ids imageTag=0123456789ab" in asked
@@ -377,6 +457,15 @@ def test_settings_of_another_application_stop_it_before_anything_is_done(tmp_pat
     ended, said, _ = run_step(tmp_path, step, "exit 9", **environ)
     assert ended == code
     assert code == 0 or f"ECR_REPOSITORY is '{found}'" in said
+
+
+@pytest.mark.parametrize(("role", "code"), [("arn:aws:iam::123456789012:role/ci", 0), ("", 1)])
+def test_a_role_that_was_not_exported_is_told(tmp_path: Path, role: str, code: int) -> None:
+    step = step_of(job_of(ci_identity="oidc"), "See that the settings are this application's")
+    environ = step["env"] | {"FOUND": "web/blog/nextjs", "ROLE": role}
+    ended, said, _ = run_step(tmp_path, step, "exit 9", **environ)
+    assert ended == code
+    assert code == 0 or "The variable AWS_ROLE_ARN is not set: run 'ecrwiz run github'" in said
 
 
 def test_rendered_twice_it_is_the_same() -> None:

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,13 @@ from textual.notifications import Notify
 from textual.pilot import Pilot
 
 from ecrwiz.app import EcrwizApp
-from ecrwiz.flow import glance, preview
+from ecrwiz.flow import glance, preview, profiles
 from ecrwiz.flow.project import Project, open_project
 from ecrwiz.flow.steps import destroy
 from ecrwiz.model.app import Note
 from ecrwiz.model.errors import EcrwizError
 from ecrwiz.model.results import FileChange, Plan, PlannedChange
+from ecrwiz.services.aws import Aws, Credentials
 from tests.fake_steps import FakeSteps
 
 SIZES = [(80, 24), (120, 40)]
@@ -66,6 +68,7 @@ class Stage:
         steps: what the steps do.
         seen: what the review shows.
         who: what AWS says who we are, or why it does not.
+        ends: when those credentials end.
         told: the notifications so far.
     """
 
@@ -75,6 +78,7 @@ class Stage:
         self.seen = preview.Preview(FILES, PLAN)
         self.told: list[str] = []
         self.who: glance.Identity | EcrwizError = glance.Identity("123456789012", "arn:aws:iam::123456789012:user/ann")
+        self.ends: datetime | None = None
         self.things: tuple[str, ...] = ("ECR repository web/blog/nextjs with 1 image", f"IAM user {NASTY}")
 
         async def previewed(project: Project, on_lines: Callable[[tuple[str, ...]], None]) -> preview.Preview:
@@ -84,11 +88,15 @@ class Stage:
         async def inventory(project: Project) -> tuple[str, ...]:
             return self.things
 
-        async def identity(project: Project) -> glance.Identity:
+        async def identity(project: Project | None) -> glance.Identity:
             if isinstance(self.who, EcrwizError):
                 raise self.who
             return self.who
 
+        async def ask(asked: Aws) -> tuple[glance.Identity, Credentials]:
+            return await identity(None), Credentials("AKIDTEST", "the shared credentials file", self.ends)
+
+        monkeypatch.setattr(profiles, "_ask", ask)
         monkeypatch.setattr(glance, "identity", identity)
         monkeypatch.setattr(preview, "preview", previewed)
         monkeypatch.setattr(destroy, "inventory", inventory)

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,9 +70,23 @@ def test_the_same_name_made_by_somebody_else_is_left_alone(made: World, tmp_path
     ecr.delete_repository(repositoryName="web/shop/nextjs")
 
 
+def _forget_in_keyring(world: World, entry: str) -> None:
+    assert world.info.bus, "the sandbox has a keyring of its own"
+    program = (
+        "import sys, keyring; assert keyring.get_password('ecrwiz', sys.argv[1]); "
+        "keyring.delete_password('ecrwiz', sys.argv[1])"
+    )
+    session = {
+        "DBUS_SESSION_BUS_ADDRESS": world.info.bus,
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.SecretService.Keyring",
+    }
+    subprocess.run([sys.executable, "-c", program, entry], env=world.environ | session, check=True, timeout=60)
+
+
 def test_a_fresh_clone_takes_over_and_leaves_the_key_in_use_alone(made: World) -> None:
-    """As a second operator has it: the files are committed, the state is not."""
+    """As a second operator has it: the files are committed, the state and the keyring are not."""
     before = _key(made)
+    _forget_in_keyring(made, "123456789012/blog/dev")
     state = made.data / "terraform.tfstate"
     kept = state.read_bytes()
     state.unlink()

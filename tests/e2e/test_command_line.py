@@ -24,7 +24,7 @@ pytestmark = pytest.mark.e2e
 
 REPOSITORY = "web/blog/nextjs"
 USER = "ci-blog-dev-server-user"
-CHAIN = ["render", "build", "smoke-test", "provision", "push", "credentials", "github"]
+CHAIN = ["render", "build", "smoke-test", "provision", "push", "credentials", "verify", "github"]
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +268,7 @@ def test_destroy_leaves_nothing(world: World, first: dict[str, dict[str, Any]]) 
     assert "AWS_SECRET_ACCESS_KEY" not in json.dumps(world.opened_secrets())
     removed = ends["destroy"]["outputs"]["removed"]
     assert "keyring entry 123456789012/blog/dev" in removed
-    assert "GitHub secret AWS_SECRET_ACCESS_KEY" in removed
+    assert "GitHub secret AWS_SECRET_ACCESS_KEY of ecrwiz-demo/blog" in removed
     found = json.loads(world.run("status", "--json").stdout)
     assert {step["status"] for step in found["steps"]} == {"not-run"}
     code, _, _ = world.run_json("destroy", "--yes", "--confirm", "blog")

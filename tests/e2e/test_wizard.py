@@ -59,7 +59,7 @@ def test_the_first_time(world: World, screen: Terminal) -> None:
     screen.wait("Receipt", "HTTP 200 with PORT=5000", seconds=240)
     screen.keys("Escape")
     screen.wait("ecrwiz · Home")
-    screen.wait(lambda text: text.count("fresh") == 7)
+    screen.wait(lambda text: text.count("fresh") == 8)
     assert set(_statuses(world).values()) == {"fresh"}
     screen.keys("q")
     screen.wait("exit code 0")

@@ -12,6 +12,7 @@ import pytest
 from nacl.public import PublicKey, SealedBox
 
 from ecrwiz.sandbox import Sandbox
+from ecrwiz.sandbox.github_modes import FAULTS
 
 _numbers = itertools.count(1)
 
@@ -168,10 +169,11 @@ def test_environments_have_secrets_and_variables_of_their_own(box: Sandbox, api:
 
 def test_the_subject_of_oidc_tokens(api: httpx.Client, repo: str) -> None:
     url = f"{repo}/actions/oidc/customization/sub"
-    assert api.get(url).json() == {"use_default": True}
+    prefix = {"sub_claim_prefix": f"repo:{repo.removeprefix('/repos/')}"}
+    assert api.get(url).json() == {"use_default": True, **prefix}
     wanted = {"use_default": False, "include_claim_keys": ["repo", "context"]}
     assert api.put(url, json=wanted).status_code == 201
-    assert api.get(url).json() == wanted
+    assert api.get(url).json() == {**wanted, **prefix}
 
 
 def test_repositories_that_go_wrong(api: httpx.Client) -> None:
@@ -185,9 +187,104 @@ def test_repositories_that_go_wrong(api: httpx.Client) -> None:
     assert refused.json()["message"] == "Resource not accessible by personal access token"
 
 
+def settings(box: Sandbox, repo: str, body: dict[str, Any]) -> httpx.Response:
+    headers = {"X-Sandbox-Admin": box.info.admin_token}
+    path = f"/_sandbox/repositories/{repo.removeprefix('/repos/')}"
+    return httpx.put(f"{box.info.github}{path}", json=body, headers=headers, trust_env=False)
+
+
+def test_a_renamed_repository_is_found_by_its_old_name(box: Sandbox, api: httpx.Client, repo: str) -> None:
+    number = api.get(repo).json()["id"]
+    new = f"Acme/{repo.rpartition('/')[2]}-2"
+    assert settings(box, repo, {"full_name": new}).status_code == 200
+    for prefix in ("", "/api/v3"):
+        moved = api.get(f"{prefix}{repo}/actions/variables?per_page=5")
+        assert moved.status_code == 301
+        target = f"{box.info.github}{prefix}/repositories/{number}/actions/variables?per_page=5"
+        assert moved.headers["Location"] == target
+        assert api.get(target).json()["total_count"] == 0
+    body = {"name": "A", "value": "1"}
+    moved = api.post(f"{repo}/actions/variables", json=body)
+    assert moved.status_code == 307
+    assert api.post(moved.headers["Location"], json=body).status_code == 201
+    assert api.get(f"/repos/{new}/actions/variables/A").json()["value"] == "1"
+    assert api.get(f"/repositories/{number}").json()["full_name"] == new
+    assert api.get("/repositories/999999").status_code == 599
+
+
+def test_an_environment_may_have_a_slash_in_its_name(box: Sandbox, api: httpx.Client, repo: str) -> None:
+    scope = f"{repo}/environments/prod%2Feu"
+    assert api.put(scope, json={}).json()["name"] == "prod/eu"
+    assert api.post(f"{scope}/variables", json={"name": "A", "value": "1"}).status_code == 201
+    assert opened(box, repo)["environments"]["prod/eu"]["variables"] == {"A": "1"}
+
+
+def test_the_organisations_entries_are_listed(box: Sandbox, api: httpx.Client, repo: str) -> None:
+    assert api.get(f"{repo}/actions/organization-secrets").json() == {"total_count": 0, "secrets": []}
+    theirs = {"secrets": {"A": "1"}, "variables": {"B": "2"}}
+    settings(box, repo, {"organisation": theirs, "owner_type": "Organization"})
+    assert [entry["name"] for entry in api.get(f"{repo}/actions/organization-secrets").json()["secrets"]] == ["A"]
+    assert api.get(f"{repo}/actions/organization-variables").json()["variables"][0]["value"] == "2"
+    assert api.get("/orgs/Octo/actions/permissions").json()["enabled_repositories"] == "all"
+    assert api.get("/orgs/nobody/actions/permissions").status_code == 404
+
+
+def test_facts_of_a_repository_can_be_set(box: Sandbox, api: httpx.Client, repo: str) -> None:
+    body = {"id": 700000001, "owner_id": 42, "created_at": "2026-08-01T00:00:00+00:00", "default_branch": "trunk"}
+    settings(box, repo, body)
+    found = api.get(repo).json()
+    assert (found["id"], found["owner"]["id"], found["default_branch"]) == (700000001, 42, "trunk")
+    assert found["created_at"] == "2026-08-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("mode", sorted(FAULTS))
+def test_every_fault_is_an_answer_that_the_description_allows(
+    box: Sandbox, api: httpx.Client, repo: str, mode: str
+) -> None:
+    """598 and 599 would say that it is not; without the mode the same calls go well."""
+    scope = f"{repo}/environments/prod"
+    calls: list[tuple[str, str, dict[str, Any] | None]] = [
+        ("GET", repo, None),
+        ("GET", f"{repo}/actions/permissions", None),
+        ("GET", f"{repo}/actions/secrets/public-key", None),
+        ("GET", f"{repo}/actions/variables", None),
+        ("PUT", scope, {}),
+        ("GET", f"{scope}/variables", None),
+        ("PUT", f"{repo}/actions/secrets/A", sealed(api, f"{repo}/actions", "v")),
+        ("PATCH", f"{repo}/actions/variables/B", {"name": "B", "value": "1"}),
+    ]
+    api.put(scope, json={})
+    api.post(f"{repo}/actions/variables", json={"name": "B", "value": "1"})
+    good = [api.request(method, path, json=body) for method, path, body in calls]
+    assert {answer.status_code for answer in good} <= {200, 201, 204}
+    assert settings(box, repo, {"modes": [mode]}).status_code == 200
+    bad = [api.request(method, path, json=body) for method, path, body in calls]
+    refused = [answer for answer in bad if answer.status_code == FAULTS[mode].status]
+    assert refused
+    assert {answer.status_code for answer in bad} <= {200, 201, 204, FAULTS[mode].status}
+    assert all(answer.json()["message"] for answer in refused)
+    if FAULTS[mode].fine_grained:
+        assert all("X-OAuth-Scopes" not in answer.headers for answer in bad)
+        assert all("=" in answer.headers["X-Accepted-GitHub-Permissions"] for answer in refused)
+
+
+def test_an_unknown_mode_is_refused(box: Sandbox, repo: str) -> None:
+    assert settings(box, repo, {"modes": ["no-such"]}).status_code == 422
+
+
+def test_whose_token_it_is_can_be_asked_as_gh_does(box: Sandbox, api: httpx.Client) -> None:
+    query = {"query": "query UserCurrent{viewer{login}}"}
+    for path in ("/graphql", "/api/graphql"):
+        assert api.post(path, json=query).json() == {"data": {"viewer": {"login": "sandbox"}}}
+    assert api.post("/graphql", json={"query": "query{repository{id}}"}).status_code == 599
+    assert "current_user_url" in api.get("/api/v3/").json()
+
+
 def test_only_the_admin_token_opens_the_secrets(box: Sandbox, api: httpx.Client) -> None:
     assert api.get("/_sandbox/opened").status_code == 404
     assert api.get("/_sandbox/opened", headers={"X-Sandbox-Admin": box.info.github_token}).status_code == 404
+    assert api.put("/_sandbox/repositories/o/r", json={"modes": ["sso"]}).status_code == 404
+    assert api.delete("/_sandbox/repositories").status_code == 404
 
 
 def test_no_value_is_in_the_log(box: Sandbox, api: httpx.Client, repo: str) -> None:
