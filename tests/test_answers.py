@@ -125,6 +125,7 @@ def test_check_field_looks_at_one_field_only(name: str, region: str) -> None:
         "health_path": "/health",
         "kms_key": "",
         "github_repository": "a/b",
+        "oidc_trust": "branch:main",
         "github_api_url": "https://a.example",
     }
     assert check_field(name, good[name], [region]) == ""
