@@ -34,7 +34,7 @@ def test_the_sandbox_is_in_good_order_and_nothing_is_written(world: World) -> No
     assert {name: found[name]["health"] for name in fine} == dict.fromkeys(fine, "ok")
     assert found["permissions"]["health"] == "ok", found["permissions"]
     assert found["aws"]["facts"]["account"] == "123456789012"
-    assert found["github-token"]["facts"]["scopes"] == "repo, workflow"
+    assert found["github-token"]["facts"]["scopes"] == "gist, read:org, repo, workflow"
     assert sorted(path for path in world.root.rglob("*") if ".ecrwiz" not in path.parts) == before
     text = json.dumps(found)
     keys = (world.data / "aws" / "credentials").read_text()
