@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from ecrwiz.sandbox import Sandbox
 
 pytest_plugins = ["tests.engine"]
 
@@ -71,6 +77,20 @@ NEXT_APP = {
     "package-lock.json": '{"name": "blog", "lockfileVersion": 3, "packages": {}}\n',
     "next.config.js": "module.exports = { output: 'standalone' }\n",
 }
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    """A sandbox of the module's own."""
+    from ecrwiz.sandbox import Sandbox
+
+    # Not tmp_path: the sandbox's sockets lie below it, and a socket's path is limited to 108 bytes.
+    with tempfile.TemporaryDirectory(prefix="ecrwiz-") as folder:
+        sandbox = Sandbox.attach_or_start(Path(folder) / "box", keep=False)
+        try:
+            yield sandbox
+        finally:
+            sandbox.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,6 @@ from tests.proof_kit import Ground, applied, statement
 
 ECS = {"ecs_deploy": "yes", "ecs_cluster": "web-cluster", "ecs_service": "web-service"}
 MODULE = "infra/modules/ci_policy/main.tf"
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with Sandbox.attach_or_start(tmp_path_factory.mktemp("box") / "sandbox") as sandbox:
-        yield sandbox
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,17 +30,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 SECRET = Secret("wJalr+XUtn/FEMI=é")
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    # Not tmp_path: the sandbox's sockets lie below it, and a socket's path is limited to 108 bytes.
-    with tempfile.TemporaryDirectory(prefix="ecrwiz-") as folder:
-        sandbox = Sandbox.attach_or_start(Path(folder) / "box", keep=False)
-        try:
-            yield sandbox
-        finally:
-            sandbox.close()
 
 
 async def no_keyring(entry: str) -> Secret | None:

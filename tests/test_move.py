@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +31,6 @@ from tests.hub_world import Death, Fate, Hub
 pytestmark = pytest.mark.skipif(shutil.which("docker-registry") is None, reason="the sandbox needs docker-registry")
 
 SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    with tempfile.TemporaryDirectory(prefix="ecrwiz-") as folder:
-        sandbox = Sandbox.attach_or_start(Path(folder) / "box", keep=False)
-        try:
-            yield sandbox
-        finally:
-            sandbox.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,12 +33,6 @@ ATTACHED = attached.trial().title
 WORKING = [row.title for row in rows_of("allowed") if row.action != "sts:GetCallerIdentity"]
 MORE_REFUSED = [row.title for row in rows_of("refused", **ECS) if row.title not in REFUSED]
 MORE_WORKING = [row.title for row in rows_of("allowed", **ECS) if row.title not in WORKING][1:]
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with Sandbox.attach_or_start(tmp_path_factory.mktemp("box") / "sandbox") as sandbox:
-        yield sandbox
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import json
 import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +31,6 @@ pytestmark = pytest.mark.skipif(shutil.which("docker-registry") is None, reason=
 
 YES = Approvals(everything=True)
 TAKE_KEY = "Take the CI user's key"
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    # Not tmp_path: the sandbox's sockets lie below it, and a socket's path is limited to 108 bytes.
-    with tempfile.TemporaryDirectory(prefix="ecrwiz-") as folder:
-        sandbox = Sandbox.attach_or_start(Path(folder) / "box", keep=False)
-        try:
-            yield sandbox
-        finally:
-            sandbox.close()
 
 
 @pytest.fixture

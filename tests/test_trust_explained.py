@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,16 +26,6 @@ from tests import infra_kit
 from tests.hub_world import Hub
 
 pytestmark = pytest.mark.skipif(shutil.which("docker-registry") is None, reason="the sandbox needs docker-registry")
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    with tempfile.TemporaryDirectory(prefix="ecrwiz-") as folder:
-        sandbox = Sandbox.attach_or_start(Path(folder) / "box", keep=False)
-        try:
-            yield sandbox
-        finally:
-            sandbox.close()
 
 
 @pytest.fixture

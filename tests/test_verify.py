@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,6 @@ USER = f"arn:aws:iam::{ACCOUNT}:user/ci-blog-prod-server-user"
 
 
 # --- the step against the sandbox -------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with Sandbox.attach_or_start(tmp_path_factory.mktemp("box") / "sandbox") as sandbox:
-        yield sandbox
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from ecrwiz.model.errors import MissingToolError, RemoteError
 from ecrwiz.model.redact import plain
-from ecrwiz.services.github.calls import as_object, fetch, list_of, number, send, text
+from ecrwiz.services.github.calls import as_object, fetch, list_of, number, text
 from ecrwiz.services.github.connection import path_to
 from ecrwiz.services.github.refusal import not_github
 
@@ -111,7 +111,7 @@ class ActionsRuns:
     async def cancel(self, run: int) -> bool:
         """Have a run stopped; False when it has ended already."""
         what = f"cancel the workflow run {run} of {self._name}"
-        answer = await send(self._api, "POST", f"{self._path}/runs/{run}/cancel", what, _WRITE, also=(409,))
+        answer = await self._api.send("POST", f"{self._path}/runs/{run}/cancel", what, _WRITE, also=(409,))
         return answer.status_code != 409
 
     async def has_workflow(self, file: str) -> bool:
@@ -128,7 +128,7 @@ class ActionsRuns:
         """Start a workflow by hand on a branch; False when its file there has no `workflow_dispatch`."""
         what = f"start the workflow {file} of {self._name}"
         path = f"{self._path}/workflows/{quote(file)}/dispatches"
-        answer = await send(self._api, "POST", path, what, _WRITE, {"ref": ref}, also=(422,))
+        answer = await self._api.send("POST", path, what, _WRITE, {"ref": ref}, also=(422,))
         return answer.status_code != 422
 
     async def log_tail(self, job: int) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ class ActionsRuns:
         GitHub answers with a link to another host, which gets no token.
         """
         what = f"read the log of job {job} of {self._name}"
-        answer = await send(self._api, "GET", f"{self._path}/jobs/{job}/logs", what, _READ, also=(302, 404, 410))
+        answer = await self._api.send("GET", f"{self._path}/jobs/{job}/logs", what, _READ, also=(302, 404, 410))
         if answer.status_code in (404, 410):
             return ()
         if answer.status_code != 302:
@@ -148,7 +148,7 @@ class ActionsRuns:
         """Ask with what is known already, which does not count against the token's quota when nothing is new."""
         etag, known = self._etags.get(path, ("", {}))
         headers = {"If-None-Match": etag} if etag else None
-        answer = await send(self._api, "GET", path, what, _READ, also=(304,), headers=headers)
+        answer = await self._api.send("GET", path, what, _READ, also=(304,), headers=headers)
         if answer.status_code == 304:
             return known
         body = as_object(answer)

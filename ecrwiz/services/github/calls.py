@@ -1,4 +1,4 @@
-"""How the modules beside the client send their calls: one place that knows how the connection does it."""
+"""What the answers of GitHub's API hold, checked: a field that is not as GitHub gives it means another server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ecrwiz.services.github.connection import Connection
 
-__all__ = ["as_object", "fetch", "list_of", "number", "send", "text"]
+__all__ = ["as_object", "fetch", "list_of", "number", "text"]
 
 
 async def fetch(
@@ -24,27 +24,8 @@ async def fetch(
         RemoteError: GitHub refused, or what answers is not GitHub.
         MissingToolError: GitHub cannot be reached.
     """
-    response = await send(api, "GET", path, what, permission, also=also)
+    response = await api.send("GET", path, what, permission, also=also)
     return None if response.status_code in also else as_object(response)
-
-
-async def send(
-    api: Connection,
-    method: str,
-    path: str,
-    what: str,
-    permission: str,
-    body: Mapping[str, Any] | None = None,
-    also: tuple[int, ...] = (),
-    headers: Mapping[str, str] | None = None,
-) -> httpx.Response:
-    """Send a call; every status outside 2xx and `also` is raised.
-
-    Raises:
-        RemoteError: GitHub refused.
-        MissingToolError: GitHub cannot be reached.
-    """
-    return await api._do(method, path, what, permission, body, also, headers)
 
 
 def as_object(response: httpx.Response) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecrwiz.model.redact import plain
+from ecrwiz.services.github.calls import as_object
 from ecrwiz.services.github.connection import field, path_to
 from ecrwiz.services.github.entries import Entries
 from ecrwiz.services.github.refusal import not_github
@@ -96,14 +97,14 @@ class GitHub(Entries):
     async def environment(self, full_name: str, name: str) -> Environment | None:
         """A deployment environment, or None when there is none of that name."""
         what = f"read the environment {name} of {full_name}"
-        response = await self._do("GET", path_to(full_name, name), what, "Actions: read", also=(404,))
-        return None if response.status_code == 404 else _environment(self._object(response))
+        response = await self.send("GET", path_to(full_name, name), what, "Actions: read", also=(404,))
+        return None if response.status_code == 404 else _environment(as_object(response))
 
     async def create_environment(self, full_name: str, name: str) -> Environment:
         """Make a deployment environment without protection rules; leaves one that is there as it is."""
         what = f"make the environment {name} in {full_name}"
-        response = await self._do("PUT", path_to(full_name, name), what, "Administration: write")
-        return _environment(self._object(response))
+        response = await self.send("PUT", path_to(full_name, name), what, "Administration: write")
+        return _environment(as_object(response))
 
 
 def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:

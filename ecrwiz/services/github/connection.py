@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from ecrwiz import __version__
 from ecrwiz.model.errors import BadInputError, MissingToolError
 from ecrwiz.model.redact import Secret, plain
+from ecrwiz.services.github.calls import as_object
 from ecrwiz.services.github.refusal import not_github, refusal, retry_after
 from ecrwiz.services.github.remote import FULL_NAME
 
@@ -108,19 +109,9 @@ class Connection:
         return found
 
     async def _get(self, path: str, what: str, permission: str) -> dict[str, Any]:
-        return self._object(await self._do("GET", path, what, permission))
+        return as_object(await self.send("GET", path, what, permission))
 
-    @staticmethod
-    def _object(response: httpx.Response) -> dict[str, Any]:
-        try:
-            body = response.json()
-        except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
-            raise not_github(response.status_code)
-        return body
-
-    async def _do(
+    async def send(
         self,
         method: str,
         path: str,
@@ -130,7 +121,21 @@ class Connection:
         also: tuple[int, ...] = (),
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Send a request; statuses outside 2xx and `also` are raised."""
+        """Send a request; statuses outside 2xx and `also` are raised.
+
+        Args:
+            method: of HTTP.
+            path: below the API's address.
+            what: what is tried, such as `write the secret X of o/r`.
+            permission: what a fine-grained token needs for it, such as `Secrets: write`.
+            body: sent as JSON.
+            also: further statuses that are no failure.
+            headers: besides those of every request.
+
+        Raises:
+            RemoteError: GitHub refused.
+            MissingToolError: GitHub cannot be reached.
+        """
         url = f"{self._api}{path}"
         for _ in range(_HOPS):  # a renamed repository is answered with a redirection, for every method
             response = await self._attempt(method, url, body, headers)

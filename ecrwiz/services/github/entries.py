@@ -89,7 +89,7 @@ class Entries(Connection):
         key_id, key = await self._public_key(full_name, environment)
         body = {"encrypted_value": _seal(key, secret), "key_id": key_id}
         what = f"write the secret {name} of {_place(full_name, environment)}"
-        await self._do("PUT", path, what, _need("secrets", "write", environment), body)
+        await self.send("PUT", path, what, _need("secrets", "write", environment), body)
 
     async def put_variable(self, full_name: str, name: str, value: str, environment: str = "") -> None:
         """Create or replace a variable."""
@@ -98,11 +98,11 @@ class Entries(Connection):
         what = f"write the variable {name} of {_place(full_name, environment)}"
         need = _need("variables", "write", environment)
         for last in (False, True):
-            changed = await self._do("PATCH", f"{path}/{name}", what, need, body, also=() if last else (404,))
+            changed = await self.send("PATCH", f"{path}/{name}", what, need, body, also=() if last else (404,))
             if changed.status_code != 404:
                 return
             # 409: a first attempt went through though its answer was lost, or somebody was faster.
-            if (await self._do("POST", path, what, need, body, also=(409,))).status_code != 409:
+            if (await self.send("POST", path, what, need, body, also=(409,))).status_code != 409:
                 return
 
     async def delete_secret(self, full_name: str, name: str, environment: str = "") -> bool:
@@ -116,7 +116,7 @@ class Entries(Connection):
     async def _delete(self, full_name: str, name: str, environment: str, kind: str) -> bool:
         path = f"{_base(full_name, environment)}/{kind}/{_checked(name)}"
         what = f"delete the {kind.removesuffix('s')} {name} of {_place(full_name, environment)}"
-        response = await self._do("DELETE", path, what, _need(kind, "write", environment), also=(404,))
+        response = await self.send("DELETE", path, what, _need(kind, "write", environment), also=(404,))
         return response.status_code != 404
 
     async def _entries(self, full_name: str, environment: str, kind: str) -> list[dict[str, Any]]:

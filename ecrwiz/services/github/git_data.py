@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from ecrwiz.model.errors import EcrwizError, RemoteError
-from ecrwiz.services.github.calls import as_object, fetch, list_of, send, text
+from ecrwiz.services.github.calls import as_object, fetch, list_of, text
 from ecrwiz.services.github.connection import path_to
 from ecrwiz.services.github.refusal import not_github
 
@@ -96,11 +96,11 @@ class GitData:
                 for file in files
             ]
             body = {"base_tree": parent.tree, "tree": entries}
-            answer = await send(self._api, "POST", f"{self._path}/git/trees", what, _WRITE_ALL, body)
+            answer = await self._api.send("POST", f"{self._path}/git/trees", what, _WRITE_ALL, body)
             tree = _sha(text(as_object(answer), "sha"))
         what = f"make a commit in {self._name}"
         body = {"message": message, "tree": tree, "parents": [parent.sha]}
-        answer = await send(self._api, "POST", f"{self._path}/git/commits", what, _WRITE, body)
+        answer = await self._api.send("POST", f"{self._path}/git/commits", what, _WRITE, body)
         return Commit(_sha(text(as_object(answer), "sha")), tree, message)
 
     async def create_branch(self, branch: str, sha: str) -> bool:
@@ -108,7 +108,7 @@ class GitData:
         what = f"make the branch {branch} in {self._name}"
         body = {"ref": f"refs/heads/{branch}", "sha": _sha(sha)}
         try:
-            await send(self._api, "POST", f"{self._path}/git/refs", what, _WRITE_ALL, body)
+            await self._api.send("POST", f"{self._path}/git/refs", what, _WRITE_ALL, body)
         except RemoteError as error:
             if error.code == "422" and "already exists" in error.message:
                 return False
@@ -120,7 +120,7 @@ class GitData:
         what = f"delete the branch {branch} of {self._name}"
         path = f"{self._path}/git/refs/heads/{quote(branch)}"
         try:
-            answer = await send(self._api, "DELETE", path, what, _WRITE, also=(404,))
+            answer = await self._api.send("DELETE", path, what, _WRITE, also=(404,))
         except RemoteError as error:
             if error.code == "422" and "does not exist" in error.message:
                 return False
@@ -147,7 +147,7 @@ class GitData:
         what = f"list {folder} of {self._name}"
         address = f"{self._path}/contents/{quote(folder)}?ref={quote(ref, safe='')}"
         headers = {"Accept": "application/vnd.github.object+json"}  # a folder as an object, and no bare list
-        answer = await send(self._api, "GET", address, what, _READ, also=(404,), headers=headers)
+        answer = await self._api.send("GET", address, what, _READ, also=(404,), headers=headers)
         body = {} if answer.status_code == 404 else as_object(answer)
         entries = list_of(body, "entries") if body.get("entries") else []
         return tuple(text(entry, "name") for entry in entries if entry.get("type") == "file")
