@@ -50,7 +50,7 @@ def reference(engine: docker.DockerClient) -> Iterator[str]:
         unused.bind(("127.0.0.1", 0))
         name = f"127.0.0.1:{unused.getsockname()[1]}/ecrwiz-test/{uuid.uuid4().hex}:1"
     yield name
-    if engine.images.list(filters={"reference": name}):
+    if engine.api.images(filters={"reference": name}):
         engine.images.remove(name, force=True)
 
 

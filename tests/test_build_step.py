@@ -389,8 +389,8 @@ def project_id(engine: docker_py.DockerClient) -> Iterator[str]:
     """A name whose images are removed afterwards."""
     name = f"t-{uuid.uuid4().hex[:10]}"
     yield name
-    for image in engine.images.list(filters={"reference": f"ecrwiz/{name}/*"}):
-        engine.images.remove(image.id, force=True)
+    for image in engine.api.images(filters={"reference": f"ecrwiz/{name}/*"}):
+        engine.images.remove(image["Id"], force=True)
 
 
 @pytest.fixture

@@ -50,8 +50,9 @@ def forget_tags(registry: str) -> None:
     prefix = registry.removeprefix("http://") + "/"
     try:
         with contextlib.closing(docker.from_env(timeout=_QUICK)) as engine:
-            tags = [tag for image in engine.images.list() for tag in image.tags if tag.startswith(prefix)]
-            for tag in tags:
+            # `engine.images.list()` asks for each image again, and fails when another program has just removed one.
+            tags = {tag for image in engine.api.images() for tag in image["RepoTags"] or ()}
+            for tag in sorted(tag for tag in tags if tag.startswith(prefix)):
                 engine.images.remove(tag, noprune=True)
     except _ENGINE_ERRORS:
         return  # names that cost nothing; no engine, no names

@@ -163,13 +163,14 @@ def removed_at_the_end(engine: docker.DockerClient, project: Project) -> Iterato
     try:
         yield
     finally:
-        tags = [tag for image in engine.images.list() for tag in image.tags if tag.startswith(project.repository)]
-        for tag in tags:
+        # `engine.images.list()` asks for each image again, and fails when another worker has just removed one.
+        tags = {tag for image in engine.api.images() for tag in image["RepoTags"] or ()}
+        for tag in sorted(tag for tag in tags if tag.startswith(project.repository)):
             engine.images.remove(tag, noprune=True)
         # The engine's own builder leaves the image before the last instruction, which has the project's name already.
-        for image in engine.images.list(filters={"dangling": True, "label": _TITLE}):
-            if image.labels[_TITLE].startswith(f"web/{project.id}/"):
-                engine.images.remove(image.id, noprune=True)
+        for image in engine.api.images(filters={"dangling": True, "label": _TITLE}):
+            if image["Labels"][_TITLE].startswith(f"web/{project.id}/"):
+                engine.images.remove(image["Id"], noprune=True)
 
 
 def check_case(
